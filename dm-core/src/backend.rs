@@ -1,0 +1,80 @@
+//! The one door to a driver, whichever it is.
+
+use crate::command::{Command, Reply};
+use crate::error::DmError;
+
+/// A driver: the engine, a kernel's, or one behind a socket.
+pub trait Backend: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Obeys one command.
+    ///
+    /// # Errors
+    /// [`DmError`], with the command and the device in its context.
+    fn call(&self, command: Command) -> Result<Reply, DmError>;
+}
+
+/// What a driver can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Which driver it is: `engine`, `linux`, `netbsd`, `socket`.
+    pub driver: &'static str,
+    /// What it has beyond the commands that every driver has.
+    pub features: Features,
+}
+
+bitflags::bitflags! {
+    /// What not every driver has.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Features: u32 {
+        /// Waiting for events.
+        const WAIT = 1 << 0;
+        /// Messages to targets.
+        const MESSAGE = 1 << 1;
+        /// Removal when the last user closes.
+        const DEFERRED_REMOVE = 1 << 2;
+        /// Removal of all devices at once.
+        const REMOVE_ALL = 1 << 3;
+        /// Errors say which table line is wrong.
+        const TABLE_ERRORS = 1 << 4;
+    }
+}
+
+impl Capabilities {
+    /// A driver's name and features.
+    pub const fn new(driver: &'static str, features: Features) -> Capabilities {
+        Capabilities { driver, features }
+    }
+}
+
+impl<B: Backend + ?Sized> Backend for &B {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn call(&self, command: Command) -> Result<Reply, DmError> {
+        (**self).call(command)
+    }
+}
+
+impl<B: Backend + ?Sized> Backend for alloc::sync::Arc<B> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn call(&self, command: Command) -> Result<Reply, DmError> {
+        (**self).call(command)
+    }
+}
+
+impl<B: Backend + ?Sized> Backend for alloc::boxed::Box<B> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn call(&self, command: Command) -> Result<Reply, DmError> {
+        (**self).call(command)
+    }
+}

@@ -1,0 +1,88 @@
+//! What Linux can do with a file beyond reading and writing.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+
+use rustix::fs::{FallocateFlags, SeekFrom};
+use rustix::io::ReadWriteFlags;
+
+use crate::blockdev::{Extent, Limits};
+use crate::io::{Io, IoData};
+use crate::units::{SECTOR_SHIFT, SectorRange};
+
+use super::extents_by_search;
+
+/// Whether the file system did what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    Yes,
+    CanNot,
+}
+
+/// Reads what the page cache holds, if it holds all of it.
+pub(super) fn read_cached(file: &File, io: &mut Io) -> bool {
+    let mut at = io.range().start().0 << SECTOR_SHIFT;
+    let IoData::Read(buffers) = io.data_mut() else {
+        return false;
+    };
+    for buffer in buffers {
+        let wanted = buffer.len();
+        let mut slices = [IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == wanted => at += wanted as u64,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The block sizes of a block device.
+pub(super) fn block_limits(file: &File) -> Limits {
+    let logical = rustix::fs::ioctl_blksszget(file).unwrap_or(512).max(512);
+    let physical = rustix::fs::ioctl_blkpbszget(file)
+        .unwrap_or(512)
+        .max(logical);
+    Limits {
+        logical_block: logical,
+        physical_block: physical,
+        ..Limits::DEFAULT
+    }
+}
+
+/// Gives the space of `range` up; it reads as zeroes.
+pub(super) fn punch(file: &File, range: SectorRange) -> io::Result<Done> {
+    allocate(file, FallocateFlags::PUNCH_HOLE, range)
+}
+
+/// Makes `range` read as zeroes and keeps its space.
+pub(super) fn zero(file: &File, range: SectorRange) -> io::Result<Done> {
+    allocate(file, FallocateFlags::ZERO_RANGE, range)
+}
+
+fn allocate(file: &File, flags: FallocateFlags, range: SectorRange) -> io::Result<Done> {
+    let (at, length) = (
+        range.start().0 << SECTOR_SHIFT,
+        range.length().0 << SECTOR_SHIFT,
+    );
+    loop {
+        match rustix::fs::fallocate(file, flags | FallocateFlags::KEEP_SIZE, at, length) {
+            Ok(()) => return Ok(Done::Yes),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                return Ok(Done::CanNot);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Where a regular file has data and where holes.
+pub(super) fn extents(file: &File, range: SectorRange) -> io::Result<Vec<Extent>> {
+    let search = |from: SeekFrom| match rustix::fs::seek(file, from) {
+        Ok(at) => Ok(Some(at)),
+        Err(rustix::io::Errno::NXIO) => Ok(None),
+        Err(error) => Err(io::Error::from(error)),
+    };
+    let data = |at| search(SeekFrom::Data(at));
+    extents_by_search(range, data, |at| search(SeekFrom::Hole(at)))
+}

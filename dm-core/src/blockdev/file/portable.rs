@@ -1,0 +1,47 @@
+//! What any Unix can do with a file: read and write.
+
+use std::fs::File;
+use std::io;
+
+use crate::blockdev::{Extent, ExtentKind, Limits};
+use crate::io::Io;
+use crate::units::SectorRange;
+
+/// Whether the file system did what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // Linux's answer can be yes
+pub(super) enum Done {
+    Yes,
+    CanNot,
+}
+
+/// There is no asking whether a read would wait.
+pub(super) fn read_cached(_: &File, _: &mut Io) -> bool {
+    false
+}
+
+/// The block sizes of a block device, which are not known here.
+pub(super) fn block_limits(_: &File) -> Limits {
+    Limits::DEFAULT
+}
+
+/// Gives the space of `range` up.
+#[allow(clippy::unnecessary_wraps)] // as Linux's
+pub(super) fn punch(_: &File, _: SectorRange) -> io::Result<Done> {
+    Ok(Done::CanNot)
+}
+
+/// Makes `range` read as zeroes and keeps its space.
+#[allow(clippy::unnecessary_wraps)] // as Linux's
+pub(super) fn zero(_: &File, _: SectorRange) -> io::Result<Done> {
+    Ok(Done::CanNot)
+}
+
+/// All may be data.
+#[allow(clippy::unnecessary_wraps)] // as Linux's
+pub(super) fn extents(_: &File, range: SectorRange) -> io::Result<Vec<Extent>> {
+    Ok(vec![Extent {
+        range,
+        kind: ExtentKind::Data,
+    }])
+}

@@ -1,0 +1,199 @@
+//! What each command does.
+
+use std::sync::Arc;
+
+use crate::command::{Command, Dep, DeviceEntry, Load, Reply, Slot, TargetVersion};
+use crate::component::Component;
+use crate::devid::DevId;
+use crate::error::{DmError, ErrorKind};
+use crate::locks::lock;
+use crate::names::TargetName;
+use crate::table::{Reason, Table, TableLine, Words};
+use crate::target::FlushMode;
+use crate::units::Sector;
+
+use super::VERSION;
+use super::device::Core;
+use super::event::{Cancel, Waited};
+use super::opener::TableOpener;
+use super::registry::Inner;
+
+/// Obeys one command.
+pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<Reply, DmError> {
+    let device = |core: Arc<Core>| Reply::Device(core.info(Slot::Active));
+    match command {
+        Command::Version => Ok(Reply::Version(VERSION)),
+        Command::Targets => Ok(targets(engine)),
+        Command::List => Ok(list(engine)),
+        Command::Create(create) => engine.create(create).map(device),
+        Command::Remove { device, mode } => engine.remove(&device, mode).map(|()| Reply::Done),
+        Command::RemoveAll { mode } => {
+            engine.remove_all(mode);
+            Ok(Reply::Done)
+        }
+        Command::Rename { device: id, name } => {
+            let core = engine.rename(&id, name)?;
+            raise_if_active(&core);
+            Ok(device(core))
+        }
+        Command::SetUuid { device: id, uuid } => {
+            let core = engine.set_uuid(&id, uuid)?;
+            raise_if_active(&core);
+            Ok(device(core))
+        }
+        Command::Load(request) => load(engine, &request).map(device),
+        Command::Clear { device: id } => {
+            let core = engine.find(&id)?;
+            core.clear()?;
+            Ok(device(core))
+        }
+        Command::Suspend {
+            device: id,
+            options,
+        } => {
+            let core = engine.find(&id)?;
+            core.suspend(options, cancel)?;
+            Ok(device(core))
+        }
+        Command::Resume {
+            device: id,
+            options,
+        } => {
+            let core = engine.find(&id)?;
+            core.resume(options, cancel)?;
+            Ok(device(core))
+        }
+        Command::Info { device, slot } => Ok(Reply::Device(engine.find(&device)?.info(slot))),
+        Command::Deps { device, slot } => {
+            let core = engine.find(&device)?;
+            let deps = core
+                .table(slot)
+                .map(|table| deps(&table))
+                .unwrap_or_default();
+            Ok(Reply::Deps(core.info(slot), deps))
+        }
+        Command::Table { device, slot } => {
+            let core = engine.find(&device)?;
+            let lines = core
+                .table(slot)
+                .map(|table| table.lines())
+                .unwrap_or_default();
+            Ok(Reply::Lines(core.info(slot), lines))
+        }
+        Command::Status {
+            device,
+            slot,
+            flush,
+        } => {
+            let core = engine.find(&device)?;
+            Ok(Reply::Lines(core.info(slot), status(&core, slot, flush)))
+        }
+        Command::Wait { device, event } => wait(engine, &device, event, cancel),
+        Command::Message {
+            device,
+            sector,
+            text,
+        } => message(engine, &device, sector, &text),
+    }
+}
+
+fn targets(engine: &Inner) -> Reply {
+    let version = |kind: &crate::target::TargetKind| {
+        Some(TargetVersion::new(
+            TargetName::new(kind.name).ok()?,
+            kind.version,
+        ))
+    };
+    Reply::Targets(engine.kinds.iter().filter_map(version).collect())
+}
+
+fn list(engine: &Inner) -> Reply {
+    let entry = |core: Arc<Core>| DeviceEntry {
+        name: core.name(),
+        number: core.number,
+        uuid: core.uuid(),
+        event: Some(core.events.number()),
+    };
+    Reply::Devices(engine.all().into_iter().map(entry).collect())
+}
+
+/// As in the kernel, a change of name or uuid is an event of a device with a table.
+fn raise_if_active(core: &Core) {
+    if core.table(Slot::Active).is_some() {
+        core.events.raise();
+    }
+}
+
+fn load(engine: &Inner, request: &Load) -> Result<Arc<Core>, DmError> {
+    let core = engine.find(&request.device)?;
+    let _alone = lock(&engine.loading);
+    let mut opener = TableOpener::new(engine, &core);
+    let table = Table::build(
+        &request.lines,
+        request.mode,
+        &engine.kinds,
+        &core.host(),
+        &mut opener,
+    )?;
+    core.load(table)?;
+    Ok(core)
+}
+
+fn deps(table: &Table) -> Vec<Dep> {
+    let dep = |component: &Component| Dep::new(component.number(), Some(component.to_string()));
+    table.components().map(dep).collect()
+}
+
+fn status(core: &Core, slot: Slot, flush: FlushMode) -> Vec<TableLine> {
+    core.table(slot)
+        .map(|table| table.status(flush))
+        .unwrap_or_default()
+}
+
+fn wait(engine: &Inner, id: &DevId, event: u32, cancel: &Cancel) -> Result<Reply, DmError> {
+    let core = engine.find(id)?;
+    match core.events.wait(event, cancel) {
+        Waited::Raised => {
+            let lines = status(&core, Slot::Active, FlushMode::Flush);
+            Ok(Reply::Lines(core.info(Slot::Active), lines))
+        }
+        Waited::Over => Err(DmError::because(
+            ErrorKind::NotFound,
+            "the device was removed",
+        )),
+        Waited::GivenUp => Err(DmError::because(
+            ErrorKind::Interrupted,
+            "the wait was given up",
+        )),
+    }
+}
+
+fn message(engine: &Inner, id: &DevId, sector: Sector, text: &str) -> Result<Reply, DmError> {
+    let core = engine.find(id)?;
+    let mut words = Words::new(text);
+    let first = words.clone().next("message")?;
+    if first.text.starts_with('@') {
+        return match first.text.as_ref() {
+            "@cancel_deferred_remove" => {
+                core.cancel_remove()?;
+                Ok(Reply::Message(core.info(Slot::Active), None))
+            }
+            _ => Err(first.error(Reason::Other("no such message".into())).into()),
+        };
+    }
+    let invalid = |reason: String| DmError::because(ErrorKind::Invalid, reason);
+    let table = core
+        .table(Slot::Active)
+        .ok_or_else(|| invalid("the device has no table".into()))?;
+    let segment = table
+        .segment_at(sector)
+        .ok_or_else(|| invalid(format!("sector {sector} is past the end of the device")))?;
+    let answer = segment.target().message(&mut words)?;
+    Ok(Reply::Message(core.info(Slot::Active), answer))
+}
+
+impl From<crate::table::ParamError> for DmError {
+    fn from(error: crate::table::ParamError) -> DmError {
+        DmError::new(ErrorKind::Invalid).with_source(error)
+    }
+}

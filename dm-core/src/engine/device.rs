@@ -1,0 +1,508 @@
+//! A mapped device: its identity, its two slots, its state.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use crate::blockdev::{BlockDev, DevInfo, Extent, ExtentKind, push_extent};
+use crate::command::{DeviceInfo, Slot, SuspendOptions};
+use crate::component::TableMode;
+use crate::device::{Action, Event, Refusal, State, next};
+use crate::devid::DevNo;
+use crate::errno::Errno;
+use crate::error::{DmError, ErrorKind};
+use crate::flags::DeviceFlags;
+use crate::io::{Io, IoError};
+use crate::locks::lock;
+use crate::names::{DmName, DmUuid};
+use crate::table::{Reach, Table};
+use crate::target::{FlushMode, Host, Route, Work};
+use crate::units::SectorRange;
+use crate::workers;
+
+use super::event::{Cancel, Events};
+use super::lane::Lane;
+use super::registry::Inner;
+
+/// A mapped device.
+pub(super) struct Core {
+    pub(super) number: DevNo,
+    pub(super) lane: Lane<Table, Io>,
+    pub(super) events: Arc<Events>,
+    engine: Weak<Inner>,
+    /// Held during suspend and resume, which wait for requests.
+    suspend: Mutex<()>,
+    /// Held for moments only, after the registry's lock where both are.
+    slots: Mutex<Slots>,
+    /// A suspend without flush is under way.
+    handing_back: AtomicBool,
+}
+
+struct Slots {
+    name: DmName,
+    uuid: Option<DmUuid>,
+    state: State,
+    inactive: Option<Arc<Table>>,
+    open_count: u32,
+    /// No longer in the registry.
+    gone: bool,
+}
+
+/// An open mapped device: it can not be removed, unless by force, until this is dropped.
+pub struct OpenDevice {
+    core: Arc<Core>,
+}
+
+/// What a device offers its targets.
+struct DeviceHost(Weak<Core>);
+
+impl Core {
+    pub(super) fn new(
+        engine: Weak<Inner>,
+        number: DevNo,
+        name: DmName,
+        uuid: Option<DmUuid>,
+    ) -> Core {
+        let state = State::default();
+        let slots = Slots {
+            name,
+            uuid,
+            state,
+            inactive: None,
+            open_count: 0,
+            gone: false,
+        };
+        Core {
+            number,
+            lane: Lane::new(),
+            events: Arc::default(),
+            engine,
+            suspend: Mutex::new(()),
+            slots: Mutex::new(slots),
+            handing_back: AtomicBool::new(false),
+        }
+    }
+
+    /// What its targets may use.
+    pub(super) fn host(self: &Arc<Self>) -> Arc<dyn Host> {
+        Arc::new(DeviceHost(Arc::downgrade(self)))
+    }
+
+    pub(super) fn name(&self) -> DmName {
+        lock(&self.slots).name.clone()
+    }
+
+    pub(super) fn uuid(&self) -> Option<DmUuid> {
+        lock(&self.slots).uuid.clone()
+    }
+
+    /// Takes another name; the registry knows it already.
+    pub(super) fn set_name(&self, name: DmName) {
+        lock(&self.slots).name = name;
+    }
+
+    /// Takes its uuid; the registry knows it already.
+    pub(super) fn set_uuid(&self, uuid: DmUuid) {
+        lock(&self.slots).uuid = Some(uuid);
+    }
+
+    /// What it is, with the targets of the table in `slot` counted.
+    pub(super) fn info(&self, slot: Slot) -> DeviceInfo {
+        let (event, active) = (self.events.number(), self.lane.table());
+        let slots = lock(&self.slots);
+        let mut info = DeviceInfo::new(slots.name.clone(), self.number);
+        info.uuid.clone_from(&slots.uuid);
+        info.open_count = slots.open_count;
+        info.event = event;
+        let asked = match slot {
+            Slot::Active => active.as_ref(),
+            Slot::Inactive => slots.inactive.as_ref(),
+        };
+        let read_only = asked.is_some_and(|table| table.mode() == TableMode::ReadOnly);
+        let count = asked.map_or(0, |table| table.segments().len());
+        info.target_count = u32::try_from(count).unwrap_or(u32::MAX);
+        info.flags.set(DeviceFlags::READ_ONLY, read_only);
+        info.flags
+            .set(DeviceFlags::SUSPENDED, slots.state.suspended);
+        info.flags
+            .set(DeviceFlags::ACTIVE_PRESENT, active.is_some());
+        info.flags
+            .set(DeviceFlags::INACTIVE_PRESENT, slots.inactive.is_some());
+        info.flags
+            .set(DeviceFlags::DEFERRED_REMOVE, slots.state.deferred);
+        info
+    }
+
+    /// The table in `slot`.
+    pub(super) fn table(&self, slot: Slot) -> Option<Arc<Table>> {
+        match slot {
+            Slot::Active => self.lane.table(),
+            Slot::Inactive => lock(&self.slots).inactive.clone(),
+        }
+    }
+
+    /// Puts `table` into the inactive slot.
+    pub(super) fn load(&self, table: Table) -> Result<(), DmError> {
+        self.set_inactive(Event::Load, Some(Arc::new(table)))
+    }
+
+    /// Empties the inactive slot.
+    pub(super) fn clear(&self) -> Result<(), DmError> {
+        self.set_inactive(Event::Clear, None)
+    }
+
+    fn set_inactive(&self, event: Event, table: Option<Arc<Table>>) -> Result<(), DmError> {
+        let mut slots = lock(&self.slots);
+        slots.step(event)?;
+        let old = std::mem::replace(&mut slots.inactive, table);
+        // A table closes its devices, which takes their locks.
+        drop(slots);
+        drop(old);
+        Ok(())
+    }
+
+    /// Holds new io and waits for what is under way.
+    pub(super) fn suspend(
+        self: &Arc<Self>,
+        options: SuspendOptions,
+        cancel: &Cancel,
+    ) -> Result<(), DmError> {
+        let _serial = lock(&self.suspend);
+        let action = lock(&self.slots).plan(Event::Suspend)?;
+        if action == Action::Quiesce {
+            self.quiesce(options.flush, cancel)?;
+            lock(&self.slots).step(Event::Suspend)?;
+        }
+        Ok(())
+    }
+
+    /// Lets io go on, through the inactive table if there is one.
+    pub(super) fn resume(
+        self: &Arc<Self>,
+        options: SuspendOptions,
+        cancel: &Cancel,
+    ) -> Result<(), DmError> {
+        let _serial = lock(&self.suspend);
+        let mut slots = lock(&self.slots);
+        match slots.plan(Event::Resume)? {
+            Action::Swap => {
+                slots.step(Event::Resume)?;
+                let (next, suspended) = (slots.inactive.take(), slots.state.suspended);
+                drop(slots);
+                self.swap(next, suspended, options, cancel)
+            }
+            Action::Release => {
+                drop(slots);
+                let table = self.lane.table();
+                start(table.as_deref())?;
+                lock(&self.slots).step(Event::Resume)?;
+                resumed(table.as_deref());
+                self.release();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes `next`, which was in the inactive slot, the active table, or puts it back.
+    fn swap(
+        self: &Arc<Self>,
+        next: Option<Arc<Table>>,
+        suspended: bool,
+        options: SuspendOptions,
+        cancel: &Cancel,
+    ) -> Result<(), DmError> {
+        if !suspended && let Err(error) = self.quiesce(options.flush, cancel) {
+            return Err(self.swap_failed(next, error));
+        }
+        if let Err(error) = start(next.as_deref()) {
+            if !suspended {
+                resumed(self.lane.table().as_deref());
+                self.release();
+            }
+            return Err(self.swap_failed(next, error));
+        }
+        let mut slots = lock(&self.slots);
+        let swapped = slots.step(Event::Swapped);
+        // A device that was removed meanwhile gets no table any more.
+        let old = match swapped {
+            Ok(_) => self.lane.swap(next.clone()),
+            Err(_) => None,
+        };
+        drop(slots);
+        resumed(next.as_deref());
+        self.release();
+        // The old table closes its devices, which takes their locks.
+        drop(old);
+        swapped.map(|_| ())
+    }
+
+    /// Puts a table back that could not be made active, unless another was loaded since.
+    fn swap_failed(&self, next: Option<Arc<Table>>, error: DmError) -> DmError {
+        let mut slots = lock(&self.slots);
+        if let Ok(Action::StoreInactive) = slots.step(Event::SwapFailed) {
+            slots.inactive = next;
+        }
+        error
+    }
+
+    /// Closes the lane and waits until it is empty.
+    fn quiesce(self: &Arc<Self>, flush: FlushMode, cancel: &Cancel) -> Result<(), DmError> {
+        let table = self.lane.table();
+        let targets = || table.iter().flat_map(|table| table.segments());
+        self.handing_back
+            .store(flush == FlushMode::NoFlush, Ordering::SeqCst);
+        if flush == FlushMode::NoFlush {
+            // What targets hand back must find the lane closed.
+            self.lane.close(|| true);
+        }
+        targets().for_each(|segment| segment.target().presuspend(flush));
+        let empty = self.lane.close(|| cancel.is_cancelled());
+        self.handing_back.store(false, Ordering::SeqCst);
+        if empty {
+            targets().for_each(|segment| segment.target().postsuspend());
+            return Ok(());
+        }
+        targets().for_each(|segment| segment.target().presuspend_undo());
+        self.release();
+        Err(DmError::because(
+            ErrorKind::Interrupted,
+            "the wait for requests was given up",
+        ))
+    }
+
+    /// Whether targets may hand requests back.
+    pub(super) fn is_handing_back(&self) -> bool {
+        self.handing_back.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_read_only(&self, table: &Table) -> bool {
+        table.mode() == TableMode::ReadOnly
+    }
+
+    /// What requests get when there is no table.
+    pub(super) fn gone_errno(&self) -> Errno {
+        match lock(&self.slots).gone {
+            true => Errno::ENXIO,
+            false => Errno::EIO,
+        }
+    }
+
+    /// Opens it.
+    pub(super) fn open(self: &Arc<Self>) -> Result<OpenDevice, DmError> {
+        let mut slots = lock(&self.slots);
+        slots.step(Event::Open)?;
+        slots.open_count += 1;
+        drop(slots);
+        Ok(OpenDevice { core: self.clone() })
+    }
+
+    /// What `event`, a removal, does: whether the device is to be destroyed. The caller has the
+    /// registry's lock, and takes it out of the registry if so.
+    pub(super) fn remove(&self, event: Event) -> Result<bool, DmError> {
+        let mut slots = lock(&self.slots);
+        let destroy = slots.step(event)? == Action::Destroy;
+        slots.gone |= destroy;
+        Ok(destroy)
+    }
+
+    /// Calls a deferred removal off.
+    pub(super) fn cancel_remove(&self) -> Result<(), DmError> {
+        lock(&self.slots).step(Event::CancelRemove).map(|_| ())
+    }
+
+    /// Ends a device that is out of the registry, with no lock held.
+    pub(super) fn destroy(self: &Arc<Self>) {
+        let inactive = lock(&self.slots).inactive.take();
+        let active = self.lane.swap(None);
+        self.events.raise();
+        self.events.end();
+        // Held requests find no table and fail.
+        self.release();
+        drop((inactive, active));
+    }
+}
+
+/// Asks the targets of a table whether they can take requests.
+fn start(table: Option<&Table>) -> Result<(), DmError> {
+    for segment in table.iter().flat_map(|table| table.segments()) {
+        segment.target().preresume().map_err(|errno| {
+            DmError::because(
+                ErrorKind::Io,
+                format!(
+                    "{} at sector {}: {errno}",
+                    segment.name(),
+                    segment.range().start()
+                ),
+            )
+            .with_errno(errno)
+        })?;
+    }
+    Ok(())
+}
+
+/// Tells the targets of a table that requests come.
+fn resumed(table: Option<&Table>) {
+    for segment in table.iter().flat_map(|table| table.segments()) {
+        segment.target().resume();
+    }
+}
+
+impl Slots {
+    /// What `event` would do.
+    fn plan(&self, event: Event) -> Result<Action, DmError> {
+        match self.gone {
+            true => Err(DmError::new(ErrorKind::NotFound)),
+            false => Ok(next(self.state, event)?.1),
+        }
+    }
+
+    /// Lets `event` happen.
+    fn step(&mut self, event: Event) -> Result<Action, DmError> {
+        if self.gone && event != Event::LastClose {
+            return Err(DmError::new(ErrorKind::NotFound));
+        }
+        let (state, action) = next(self.state, event)?;
+        self.state = state;
+        Ok(action)
+    }
+}
+
+impl From<Refusal> for DmError {
+    fn from(refusal: Refusal) -> DmError {
+        let kind = match refusal {
+            Refusal::InUse => ErrorKind::Busy,
+            Refusal::NoTable | Refusal::NotDeferred => ErrorKind::Invalid,
+        };
+        DmError::new(kind)
+            .with_errno(refusal.errno())
+            .with_source(refusal)
+    }
+}
+
+impl OpenDevice {
+    /// Its number.
+    pub fn number(&self) -> DevNo {
+        self.core.number
+    }
+
+    /// Its name now.
+    pub fn name(&self) -> DmName {
+        self.core.name()
+    }
+}
+
+impl Drop for OpenDevice {
+    fn drop(&mut self) {
+        let mut slots = lock(&self.core.slots);
+        slots.open_count -= 1;
+        if slots.open_count > 0 {
+            return;
+        }
+        let gone = slots.gone;
+        drop(slots);
+        if let (false, Some(engine)) = (gone, self.core.engine.upgrade()) {
+            engine.last_close(&self.core);
+        }
+    }
+}
+
+impl Core {
+    /// The last user closed it, unless another came since. Whether it is to be destroyed; the
+    /// caller has the registry's lock.
+    pub(super) fn closed(&self) -> bool {
+        let mut slots = lock(&self.slots);
+        if slots.gone || slots.open_count > 0 {
+            return false;
+        }
+        let destroy = slots
+            .step(Event::LastClose)
+            .is_ok_and(|action| action == Action::Destroy);
+        slots.gone |= destroy;
+        destroy
+    }
+}
+
+impl BlockDev for OpenDevice {
+    fn submit(&self, io: Io) {
+        self.core.submit(io);
+    }
+
+    fn info(&self) -> DevInfo {
+        let mut info = DevInfo::new(Default::default());
+        if let Some(table) = self.core.lane.table() {
+            info.size = table.size();
+            info.read_only = table.mode() == TableMode::ReadOnly;
+            info.limits = table.limits();
+        }
+        info
+    }
+
+    fn extents(&self, range: SectorRange) -> Result<Vec<Extent>, IoError> {
+        let table = self
+            .core
+            .lane
+            .table()
+            .ok_or(IoError::Errno(self.core.gone_errno()))?;
+        if range.end().0 > table.size().0 {
+            return Err(Errno::EIO.into());
+        }
+        let mut extents = Vec::new();
+        let mut rest = range;
+        while !rest.is_empty() {
+            let segment = &table.segments()[table.find(rest.start())];
+            let (run, next) = rest.split_at(segment.reach(rest, Reach::Cut));
+            match segment.target().route(segment.relative(run)) {
+                Route::Zero => push_extent(
+                    &mut extents,
+                    Extent {
+                        range: run,
+                        kind: ExtentKind::Hole,
+                    },
+                ),
+                Route::To { component, at } => {
+                    let below = run.moved_to(at).unwrap_or_default();
+                    for extent in component.dev().extents(below)? {
+                        let up = extent.range.start().0 - below.start().0 + run.start().0;
+                        let range = extent.range.moved_to(crate::units::Sector(up));
+                        let range = range.unwrap_or_default();
+                        push_extent(
+                            &mut extents,
+                            Extent {
+                                range,
+                                kind: extent.kind,
+                            },
+                        );
+                    }
+                }
+                Route::Fail(_) | Route::Opaque => {
+                    push_extent(
+                        &mut extents,
+                        Extent {
+                            range: run,
+                            kind: ExtentKind::Data,
+                        },
+                    );
+                }
+            }
+            rest = next;
+        }
+        Ok(extents)
+    }
+}
+
+impl Host for DeviceHost {
+    fn compute(&self, work: Work) {
+        workers::compute(work);
+    }
+
+    fn after(&self, delay: Duration, work: Work) {
+        workers::after(delay, work);
+    }
+
+    fn raise_event(&self) {
+        if let Some(core) = self.0.upgrade() {
+            core.events.raise();
+        }
+    }
+}

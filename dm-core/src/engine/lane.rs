@@ -1,0 +1,215 @@
+//! The way of requests into a device's table, and the swap of that table under them.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+
+use super::gate::Gate;
+use super::sync::{Mutex, TableCell, lock};
+
+/// Requests of type `R` on their way into a table of type `T`.
+///
+/// A request is either inside, counted by the gate, or held until the gate opens again. The table
+/// changes only while the gate is closed and nobody is inside, so that no request is half in the
+/// old table and half in the new one.
+pub(super) struct Lane<T, R> {
+    gate: Gate,
+    table: TableCell<T>,
+    held: Mutex<VecDeque<R>>,
+}
+
+impl<T, R> Lane<T, R> {
+    /// An open lane without a table.
+    pub(super) fn new() -> Lane<T, R> {
+        Lane {
+            gate: Gate::new(),
+            table: TableCell::new(),
+            held: Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// Counts `request` in and gives it back with the table that it finds, or holds it.
+    ///
+    /// Who gets it back owes a [`Lane::leave`].
+    pub(super) fn enter(&self, request: R) -> Option<(R, Option<Arc<T>>)> {
+        loop {
+            if self.gate.enter() {
+                return Some((request, self.table.load()));
+            }
+            let mut held = lock(&self.held);
+            // The gate opens under this lock: what is put here now is seen by who opens it.
+            if self.gate.is_closed() {
+                held.push_back(request);
+                return None;
+            }
+        }
+    }
+
+    /// Counts one more in, for who is inside.
+    pub(super) fn enter_again(&self) {
+        self.gate.enter_again();
+    }
+
+    /// Counts one out.
+    pub(super) fn leave(&self) {
+        self.gate.leave();
+    }
+
+    /// Holds a request that comes back, if the gate is closed.
+    pub(super) fn hold(&self, request: R) -> Result<(), R> {
+        let mut held = lock(&self.held);
+        match self.gate.is_closed() {
+            true => held.push_back(request),
+            false => return Err(request),
+        }
+        Ok(())
+    }
+
+    /// Lets no more in, and waits until all have left or `give_up` says so. Whether all have left.
+    pub(super) fn close(&self, give_up: impl FnMut() -> bool) -> bool {
+        self.gate.close();
+        self.gate.wait_empty(give_up)
+    }
+
+    /// Opens the gate and gives out what was held, to be submitted again.
+    pub(super) fn open(&self) -> VecDeque<R> {
+        let mut held = lock(&self.held);
+        self.gate.open();
+        mem::take(&mut *held)
+    }
+
+    /// The table now.
+    pub(super) fn table(&self) -> Option<Arc<T>> {
+        self.table.load()
+    }
+
+    /// Puts another table in and gives the old one out. The lane must be closed and empty, unless
+    /// the device is going away.
+    pub(super) fn swap(&self, table: Option<Arc<T>>) -> Option<Arc<T>> {
+        self.table.swap(table)
+    }
+}
+
+#[cfg(all(test, loom))]
+mod tests {
+    use loom::sync::atomic::{AtomicUsize, Ordering};
+    use loom::thread;
+
+    use super::*;
+
+    /// A table that can tell whether it is in use after it was swapped out.
+    struct Model {
+        alive: AtomicUsize,
+    }
+
+    type ModelLane = Lane<Model, usize>;
+
+    /// Tries every order of steps in which at most three threads are preempted: more would take
+    /// hours, and bugs of this kind need one or two.
+    fn check(steps: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(steps);
+    }
+
+    fn model() -> Arc<Model> {
+        Arc::new(Model {
+            alive: AtomicUsize::new(1),
+        })
+    }
+
+    /// A request: it looks at the table all the while that it is inside.
+    fn submit(lane: &ModelLane, done: &AtomicUsize, request: usize) {
+        if let Some((request, table)) = lane.enter(request) {
+            let table = table.expect("the lane always has a table");
+            assert_eq!(
+                table.alive.load(Ordering::SeqCst),
+                1,
+                "request in a dead table"
+            );
+            done.fetch_add(request, Ordering::SeqCst);
+            assert_eq!(
+                table.alive.load(Ordering::SeqCst),
+                1,
+                "table died under a request"
+            );
+            lane.leave();
+        }
+    }
+
+    fn swap(lane: &ModelLane, done: &AtomicUsize) {
+        assert!(lane.close(|| false));
+        let old = lane.swap(Some(model())).expect("there was a table");
+        old.alive.store(0, Ordering::SeqCst);
+        for request in lane.open() {
+            submit(lane, done, request);
+        }
+    }
+
+    #[test]
+    fn no_request_is_lost_doubled_or_in_a_dead_table() {
+        check(|| {
+            let lane = Arc::new(ModelLane::new());
+            lane.swap(Some(model()));
+            let done = Arc::new(AtomicUsize::new(0));
+            let threads = [1, 16].map(|request| {
+                let (lane, done) = (lane.clone(), done.clone());
+                thread::spawn(move || submit(&lane, &done, request))
+            });
+            swap(&lane, &done);
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(done.load(Ordering::SeqCst), 17);
+        });
+    }
+
+    #[test]
+    fn request_that_enters_again_keeps_the_table_alive() {
+        check(|| {
+            let lane = Arc::new(ModelLane::new());
+            lane.swap(Some(model()));
+            let done = Arc::new(AtomicUsize::new(0));
+            let other = {
+                let (lane, done) = (lane.clone(), done.clone());
+                thread::spawn(move || {
+                    if let Some((_, table)) = lane.enter(1) {
+                        lane.enter_again();
+                        lane.leave();
+                        let table = table.expect("the lane always has a table");
+                        assert_eq!(table.alive.load(Ordering::SeqCst), 1);
+                        done.fetch_add(1, Ordering::SeqCst);
+                        lane.leave();
+                    }
+                })
+            };
+            swap(&lane, &done);
+            other.join().unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn request_handed_back_during_a_suspend_is_held_once() {
+        check(|| {
+            let lane = Arc::new(ModelLane::new());
+            lane.swap(Some(model()));
+            let done = Arc::new(AtomicUsize::new(0));
+            let other = {
+                let (lane, done) = (lane.clone(), done.clone());
+                thread::spawn(move || {
+                    if let Some((request, _)) = lane.enter(1) {
+                        let back = lane.hold(request);
+                        lane.leave();
+                        if let Err(request) = back {
+                            submit(&lane, &done, request);
+                        }
+                    }
+                })
+            };
+            swap(&lane, &done);
+            other.join().unwrap();
+            assert_eq!(done.load(Ordering::SeqCst), 1);
+        });
+    }
+}

@@ -1,0 +1,251 @@
+//! Turns the DEV words of a table into devices.
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::blockdev::{BlockDev, FileDev};
+use crate::component::{Component, OpenError, Opener, TableMode};
+use crate::devid::{DevId, DevNo};
+use crate::errno::Errno;
+use crate::locks::lock;
+use crate::names::DmName;
+
+use super::device::{Core, OpenDevice};
+use super::registry::{Inner, MAPPED_MAJOR};
+use super::stack::Stack;
+
+/// The major number of regular files and URIs, which have none of their own.
+const FILE_MAJOR: u32 = 4095;
+
+/// What has no device number of its own: regular files, and devices that the engine's user
+/// attached. Each keeps the number that it got as long as the engine lives.
+#[derive(Default)]
+pub(super) struct Files(Mutex<FileNumbers>);
+
+#[derive(Default)]
+struct FileNumbers {
+    /// By device and inode, so that two names of one file are one device.
+    files: HashMap<(u64, u64), u32>,
+    attached: BTreeMap<String, (u32, Arc<dyn BlockDev>)>,
+    /// By number: what a table line says.
+    words: Vec<String>,
+}
+
+/// Opens the devices of one table.
+pub(super) struct TableOpener<'a> {
+    engine: &'a Inner,
+    /// Whose table it is.
+    owner: &'a Arc<Core>,
+    /// Which device stands on which, once a mapped device is named.
+    stack: Option<Stack>,
+    /// What the same word opened before.
+    opened: BTreeMap<String, Component>,
+    /// One opening a device, however it is called.
+    numbers: BTreeMap<DevNo, Component>,
+}
+
+impl<'a> TableOpener<'a> {
+    pub(super) fn new(engine: &'a Inner, owner: &'a Arc<Core>) -> TableOpener<'a> {
+        let (opened, numbers) = (BTreeMap::new(), BTreeMap::new());
+        TableOpener {
+            engine,
+            owner,
+            stack: None,
+            opened,
+            numbers,
+        }
+    }
+
+    fn open_new(&mut self, word: &str, mode: TableMode) -> Result<Component, OpenError> {
+        if word.starts_with("nbd:") || word.starts_with("nbd+unix:") {
+            let reason = "NBD addresses are not built into this engine";
+            return Err(OpenError::new(Errno::EOPNOTSUPP, reason));
+        }
+        if let Some((minor, dev)) = self.engine.files.attached(word) {
+            return self.open_attached(word, minor, dev, mode);
+        }
+        if let Ok(number) = word.parse::<DevNo>() {
+            return self.open_number(number, mode);
+        }
+        if let Some(name) = word.strip_prefix("/dev/mapper/")
+            && let Ok(name) = DmName::new(name)
+            && let Ok(core) = self.engine.find(&DevId::Name(name))
+        {
+            return self.open_mapped(&core, mode);
+        }
+        self.open_path(Path::new(word), mode)
+    }
+
+    fn open_number(&mut self, number: DevNo, mode: TableMode) -> Result<Component, OpenError> {
+        match number.major {
+            MAPPED_MAJOR => {
+                let core = self.engine.find(&DevId::Number(number));
+                let core = core.map_err(|_| {
+                    OpenError::new(
+                        Errno::ENODEV,
+                        format!("no mapped device has number {number}"),
+                    )
+                })?;
+                self.open_mapped(&core, mode)
+            }
+            FILE_MAJOR => match self.engine.files.word(number.minor) {
+                Some(word) => self.open_new(&word, mode),
+                None => Err(OpenError::new(
+                    Errno::ENODEV,
+                    format!("no file has number {number}"),
+                )),
+            },
+            _ => self.open_path(Path::new(&format!("/dev/block/{number}")), mode),
+        }
+    }
+
+    fn open_mapped(&mut self, core: &Arc<Core>, mode: TableMode) -> Result<Component, OpenError> {
+        let stack = self.stack.get_or_insert_with(|| Stack::of(self.engine));
+        stack.check(self.owner, core)?;
+        let number = core.number;
+        self.share(number, || {
+            let device = open_core(core, mode)?;
+            Ok(Component::new(Arc::new(device), number, number.to_string()))
+        })
+    }
+
+    fn open_attached(
+        &mut self,
+        word: &str,
+        minor: u32,
+        dev: Arc<dyn BlockDev>,
+        mode: TableMode,
+    ) -> Result<Component, OpenError> {
+        if mode == TableMode::ReadWrite && dev.info().read_only {
+            return Err(OpenError::new(Errno::EACCES, "the device is read-only"));
+        }
+        let number = DevNo {
+            major: FILE_MAJOR,
+            minor,
+        };
+        self.share(number, || Ok(Component::new(dev, number, word)))
+    }
+
+    fn open_path(&mut self, path: &Path, mode: TableMode) -> Result<Component, OpenError> {
+        let wrong = |error: std::io::Error| {
+            let errno = Errno::from(&error);
+            OpenError::new(errno, errno.to_string())
+        };
+        let path = std::path::absolute(path).map_err(wrong)?;
+        let metadata = std::fs::metadata(&path).map_err(wrong)?;
+        let engine = self.engine;
+        let (number, text) = match metadata.file_type().is_block_device() {
+            true => {
+                let number = number_of(metadata.rdev());
+                (number, number.to_string())
+            }
+            false => {
+                let identity = (metadata.dev(), metadata.ino());
+                let text = path.to_string_lossy().into_owned();
+                let minor = engine.files.minor(identity, &text);
+                (
+                    DevNo {
+                        major: FILE_MAJOR,
+                        minor,
+                    },
+                    text,
+                )
+            }
+        };
+        self.share(number, || {
+            let dev: Arc<dyn BlockDev> = Arc::new(FileDev::open(&path, mode)?);
+            Ok(Component::new(dev, number, text))
+        })
+    }
+
+    /// The component with `number`, opened once a table.
+    fn share(
+        &mut self,
+        number: DevNo,
+        open: impl FnOnce() -> Result<Component, OpenError>,
+    ) -> Result<Component, OpenError> {
+        if let Some(component) = self.numbers.get(&number) {
+            return Ok(component.clone());
+        }
+        let component = open()?;
+        self.numbers.insert(number, component.clone());
+        Ok(component)
+    }
+}
+
+impl Opener for TableOpener<'_> {
+    fn open(&mut self, word: &str, mode: TableMode) -> Result<Component, OpenError> {
+        if let Some(component) = self.opened.get(word) {
+            return Ok(component.clone());
+        }
+        let component = self.open_new(word, mode)?;
+        self.opened.insert(word.into(), component.clone());
+        Ok(component)
+    }
+}
+
+/// Opens a mapped device, for writing only if it can be written.
+pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice, OpenError> {
+    let device = core.open().map_err(|error| {
+        OpenError::new(error.context.errno.unwrap_or(Errno::ENXIO), error.reason())
+    })?;
+    match mode {
+        TableMode::ReadWrite if device.info().read_only => {
+            Err(OpenError::new(Errno::EACCES, "the device is read-only"))
+        }
+        _ => Ok(device),
+    }
+}
+
+/// The parts of Linux's `dev_t` in userspace.
+fn number_of(dev: u64) -> DevNo {
+    let part = |value: u64| u32::try_from(value).unwrap_or_default();
+    DevNo {
+        major: part((dev >> 8) & 0xfff | (dev >> 32) & 0xffff_f000),
+        minor: part(dev & 0xff | (dev >> 12) & 0xffff_ff00),
+    }
+}
+
+impl Files {
+    /// Lets `word` name `dev` in table lines.
+    pub(super) fn attach(&self, word: &str, dev: Arc<dyn BlockDev>) -> DevNo {
+        let mut numbers = lock(&self.0);
+        let minor = numbers.next(word);
+        numbers.attached.insert(word.into(), (minor, dev));
+        DevNo {
+            major: FILE_MAJOR,
+            minor,
+        }
+    }
+
+    fn attached(&self, word: &str) -> Option<(u32, Arc<dyn BlockDev>)> {
+        lock(&self.0).attached.get(word).cloned()
+    }
+
+    fn minor(&self, identity: (u64, u64), path: &str) -> u32 {
+        let mut numbers = lock(&self.0);
+        if let Some(minor) = numbers.files.get(&identity) {
+            return *minor;
+        }
+        let minor = numbers.next(path);
+        numbers.files.insert(identity, minor);
+        minor
+    }
+
+    fn word(&self, minor: u32) -> Option<String> {
+        lock(&self.0)
+            .words
+            .get(usize::try_from(minor).ok()?)
+            .cloned()
+    }
+}
+
+impl FileNumbers {
+    /// The next number, for `word`.
+    fn next(&mut self, word: &str) -> u32 {
+        self.words.push(word.into());
+        u32::try_from(self.words.len() - 1).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,77 @@
+//! The primitives of what loom checks: std's, or loom's under `cfg(loom)`.
+
+#[cfg(not(loom))]
+pub(super) use std::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering},
+};
+
+#[cfg(loom)]
+pub(super) use loom::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// Locks, whether or not another thread panicked with the lock.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Waits for a notification, or for a moment, so that who waits can look whether to give up.
+#[cfg(not(loom))]
+pub(super) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    let moment = std::time::Duration::from_millis(100);
+    condvar
+        .wait_timeout(guard, moment)
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .0
+}
+
+/// Waits for a notification: loom knows no time.
+#[cfg(loom)]
+pub(super) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condvar
+        .wait(guard)
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A table that one may look at while another puts a new one in.
+pub(super) struct TableCell<T>(Cell<T>);
+
+#[cfg(not(loom))]
+type Cell<T> = arc_swap::ArcSwapOption<T>;
+
+#[cfg(loom)]
+type Cell<T> = Mutex<Option<std::sync::Arc<T>>>;
+
+#[cfg(not(loom))]
+impl<T> TableCell<T> {
+    pub(super) fn new() -> TableCell<T> {
+        TableCell(Cell::const_empty())
+    }
+
+    pub(super) fn load(&self) -> Option<std::sync::Arc<T>> {
+        self.0.load_full()
+    }
+
+    pub(super) fn swap(&self, next: Option<std::sync::Arc<T>>) -> Option<std::sync::Arc<T>> {
+        self.0.swap(next)
+    }
+}
+
+#[cfg(loom)]
+impl<T> TableCell<T> {
+    pub(super) fn new() -> TableCell<T> {
+        TableCell(Mutex::new(None))
+    }
+
+    pub(super) fn load(&self) -> Option<std::sync::Arc<T>> {
+        lock(&self.0).clone()
+    }
+
+    pub(super) fn swap(&self, next: Option<std::sync::Arc<T>>) -> Option<std::sync::Arc<T>> {
+        std::mem::replace(&mut lock(&self.0), next)
+    }
+}

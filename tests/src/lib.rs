@@ -1,0 +1,7 @@
+//! What the cross-crate tests share: a model of tables, targets of their own, a watchdog.
+#![forbid(unsafe_code)]
+
+pub mod model;
+pub mod script;
+pub mod targets;
+pub mod watchdog;
