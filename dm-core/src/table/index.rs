@@ -2,97 +2,93 @@
 
 use alloc::vec::Vec;
 
-/// Keys in a node: two cache lines, which the processor fetches as a pair.
-const FANOUT: usize = 16;
+/// Buckets for each segment: more make for shorter searches, and cost four bytes each.
+const BUCKETS_PER_SEGMENT: u64 = 2;
 
-#[derive(Clone, Copy)]
-#[repr(align(128))]
-struct Node([u64; FANOUT]);
-
-/// A static search tree over the sorted first sectors of a table's segments.
+/// A search index over the sorted first sectors of a table's segments.
 ///
 /// # Shape
-/// Level 0 holds all starts, sixteen a node, the last node filled up with `u64::MAX`. Each level
-/// above holds the first start of each node below. A lookup reads one node a level, the highest
-/// level first, and counts in it the starts that are not behind the sector: no branch depends on
-/// a comparison. All levels lie in one array, the highest level first.
+/// The device is cut into buckets of equal length, a power of two of sectors, about two for each
+/// segment. A bucket knows the segment that holds its first sector; the segment of a sector in it
+/// is that one, or one of those up to the next bucket's. With segments of like sizes that is one
+/// or two starts to look at, in one cache line; at worst, when most segments share a bucket, it is
+/// a plain binary search.
 pub(super) struct Index {
-    nodes: Vec<Node>,
-    /// Where each level begins in `nodes`, the highest level first.
-    levels: Vec<usize>,
+    starts: Vec<u64>,
+    buckets: Vec<u32>,
+    /// log2 of a bucket's sectors.
+    shift: u32,
 }
 
 impl Index {
-    /// An index over `starts`, which are sorted, different, and begin with 0.
-    pub(super) fn new(starts: impl ExactSizeIterator<Item = u64>) -> Index {
-        let mut levels: Vec<Vec<Node>> = Vec::new();
-        let mut level = nodes_of(starts);
-        while level.len() > 1 {
-            let above = nodes_of(level.iter().map(|node| node.0[0]));
-            levels.push(level);
-            level = above;
+    /// An index over `starts`, which are sorted, different, begin with 0, and are at most 2^32,
+    /// of a device of `size` sectors.
+    pub(super) fn new(starts: Vec<u64>, size: u64) -> Index {
+        let most = (starts.len() as u64).saturating_mul(BUCKETS_PER_SEGMENT);
+        let mut shift = 0;
+        while size >> shift > most {
+            shift += 1;
         }
-        levels.push(level);
-        let mut nodes = Vec::with_capacity(levels.iter().map(Vec::len).sum());
-        let mut begins = Vec::with_capacity(levels.len());
-        for level in levels.iter().rev() {
-            begins.push(nodes.len());
-            nodes.extend_from_slice(level);
+        let mut buckets = Vec::new();
+        let mut segment = 0;
+        for bucket in 0..=size >> shift {
+            let first = bucket << shift;
+            while starts.get(segment + 1).is_some_and(|start| *start <= first) {
+                segment += 1;
+            }
+            buckets.push(u32::try_from(segment).unwrap_or(u32::MAX));
         }
-        Index {
-            nodes,
-            levels: begins,
-        }
+        // Each bucket has a next one.
+        buckets.push(u32::try_from(starts.len() - 1).unwrap_or(u32::MAX));
+        Index { starts, buckets, shift }
     }
 
-    /// The last segment that does not start behind `sector`.
+    /// The last segment that does not start behind `sector`, which lies on the device.
     #[inline]
     pub(super) fn find(&self, sector: u64) -> usize {
-        let mut at = 0;
-        for begin in &self.levels {
-            let node = &self.nodes[begin + at];
-            let below: usize = node
-                .0
-                .iter()
-                .map(|start| usize::from(*start <= sector))
-                .sum();
-            at = at * FANOUT + below - 1;
-        }
-        at
+        let bucket = usize::try_from(sector >> self.shift).unwrap_or(usize::MAX);
+        let (first, last) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
+        first + self.starts[first..=last].partition_point(|start| *start <= sector) - 1
     }
 
     /// Bytes that the index holds.
     pub(super) fn bytes(&self) -> usize {
-        self.nodes.len() * size_of::<Node>()
+        size_of_val(&self.starts[..]) + size_of_val(&self.buckets[..])
     }
-}
-
-fn nodes_of(starts: impl ExactSizeIterator<Item = u64>) -> Vec<Node> {
-    let mut nodes = Vec::with_capacity(starts.len().div_ceil(FANOUT));
-    for (at, start) in starts.enumerate() {
-        if at % FANOUT == 0 {
-            nodes.push(Node([u64::MAX; FANOUT]));
-        }
-        if let Some(node) = nodes.last_mut() {
-            node.0[at % FANOUT] = start;
-        }
-    }
-    nodes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn finds_what_a_scan_finds() {
-        for count in [1, 2, 15, 16, 17, 255, 256, 257, 5000] {
-            let starts: Vec<u64> = (0..count).map(|i| i * i + i / 3).collect();
-            let index = Index::new(starts.iter().copied());
-            for sector in (0..starts[starts.len() - 1] + 10).step_by(7) {
-                let wanted = starts.iter().rposition(|start| *start <= sector).unwrap();
-                assert_eq!(index.find(sector), wanted, "{sector} of {count}");
+    fn check(starts: &[u64], size: u64) {
+        let index = Index::new(starts.to_vec(), size);
+        assert!(index.buckets.len() as u64 <= BUCKETS_PER_SEGMENT * starts.len() as u64 + 2);
+        for (at, start) in starts.iter().enumerate() {
+            let end = starts.get(at + 1).copied().unwrap_or(size);
+            for sector in [*start, start + (end - start) / 2, end - 1] {
+                assert_eq!(index.find(sector), at, "{sector} of {starts:?}");
             }
         }
+    }
+
+    #[test]
+    fn finds_segments_of_like_sizes() {
+        for count in [1, 2, 3, 15, 16, 17, 256, 1000] {
+            for length in [1, 2, 7, 64] {
+                check(&(0..count).map(|at| at * length).collect::<Vec<_>>(), count * length);
+            }
+        }
+    }
+
+    #[test]
+    fn finds_small_segments_beside_huge_ones() {
+        let small = (0..500).map(|at| at * 3);
+        check(&small.clone().collect::<Vec<_>>(), u64::MAX);
+        let behind = (0..500).map(|at| (1 << 60) + at);
+        check(&small.chain(behind).collect::<Vec<_>>(), (1 << 60) + 600);
+        let last = (0..100).map(|at| u64::MAX - 200 + at);
+        check(&core::iter::once(0).chain(last).collect::<Vec<_>>(), u64::MAX);
+        check(&(0..63).map(|at| (1_u64 << at) - 1).collect::<Vec<_>>(), 1 << 63);
     }
 }
