@@ -50,7 +50,11 @@ fn lines() -> Vec<TableLine> {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let length = (seed >> 33) % 16 + 1;
         let at = (seed >> 20) % 1000;
-        lines.push(format!("{start} {length} linear disk {at}").parse().unwrap());
+        lines.push(
+            format!("{start} {length} linear disk {at}")
+                .parse()
+                .unwrap(),
+        );
         start += length;
     }
     lines
@@ -63,14 +67,24 @@ fn disk() -> Arc<MemDev> {
 fn build(lines: &[TableLine]) -> Table {
     let component = Component::new(disk(), DevNo { major: 7, minor: 0 }, "disk");
     let host: Arc<dyn Host> = Arc::new(Quiet);
-    Table::build(lines, TableMode::ReadWrite, TARGETS, &host, &mut OneDisk(component)).unwrap()
+    Table::build(
+        lines,
+        TableMode::ReadWrite,
+        TARGETS,
+        &host,
+        &mut OneDisk(component),
+    )
+    .unwrap()
 }
 
 fn loading(c: &mut Criterion) {
     let lines = lines();
     let table = build(&lines);
     let count = table.segments().len();
-    println!("memory a segment: {:.1} bytes", table.memory() as f64 / count as f64);
+    println!(
+        "memory a segment: {:.1} bytes",
+        table.memory() as f64 / count as f64
+    );
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let mut group = c.benchmark_group("a table of 10^6 segments");
     group.sample_size(10);
@@ -89,7 +103,10 @@ fn loading(c: &mut Criterion) {
             |lines| dm.load(Load::new(name.clone(), lines)).unwrap(),
             BatchSize::PerIteration,
         );
-        assert_eq!(dm.info(name, Slot::Inactive).unwrap().target_count, 1_000_000);
+        assert_eq!(
+            dm.info(name, Slot::Inactive).unwrap().target_count,
+            1_000_000
+        );
     });
     group.finish();
 }
@@ -97,7 +114,11 @@ fn loading(c: &mut Criterion) {
 fn lookup(c: &mut Criterion) {
     let lines = lines();
     let table = build(&lines);
-    let starts: Vec<u64> = table.segments().iter().map(|s| s.range().start().0).collect();
+    let starts: Vec<u64> = table
+        .segments()
+        .iter()
+        .map(|s| s.range().start().0)
+        .collect();
     let mut seed = 7_u64;
     let wanted: Vec<u64> = (0..1 << 16)
         .map(|_| {
@@ -110,7 +131,7 @@ fn lookup(c: &mut Criterion) {
     group.bench_function("index", |b| {
         b.iter(|| {
             for sector in &wanted {
-                black_box(table.segment_at(Sector(*sector)).map(|s| std::ptr::from_ref(s)));
+                black_box(table.segment_at(Sector(*sector)).map(std::ptr::from_ref));
             }
         });
     });

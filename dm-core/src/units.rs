@@ -72,7 +72,7 @@ impl SectorCount {
 
     /// The length of a buffer, if it is a whole number of sectors.
     pub const fn from_buffer_length(bytes: usize) -> Option<SectorCount> {
-        if bytes % SECTOR_BYTES == 0 {
+        if bytes.is_multiple_of(SECTOR_BYTES) {
             Some(SectorCount((bytes / SECTOR_BYTES) as u64))
         } else {
             None

@@ -4,4 +4,5 @@
 pub mod model;
 pub mod script;
 pub mod targets;
+pub mod tools;
 pub mod watchdog;

@@ -43,6 +43,16 @@ pub struct Mapped {
     pub places: Vec<Place>,
 }
 
+/// Which targets a random stack has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mix {
+    /// Linear, striped, zero and error.
+    All,
+    /// Those that keep what is written: linear and striped, but for the zero segments that fill a
+    /// table whose devices are used up.
+    Storing,
+}
+
 /// What a stack's base devices hold.
 #[derive(Clone, Debug)]
 pub struct Content(pub Vec<Vec<u8>>);
@@ -57,10 +67,15 @@ struct Free {
 
 impl Stack {
     /// A random stack: 1 to 8 base devices, up to 4 mapped devices on top of each other, the top
-    /// one with 1 to `segments` segments of linear, striped, zero and error. `base` is the word
-    /// that names a base device. No two sectors of a device lie in one place, so that the order
-    /// of the parts of a request does not matter.
-    pub fn random(rng: &mut Rng, segments: usize, base: &dyn Fn(usize) -> String) -> Stack {
+    /// one with 1 to `segments` segments of `mix`. `base` is the word that names a base device. No
+    /// two sectors of a device lie in one place, so that the order of the parts of a request does
+    /// not matter.
+    pub fn random(
+        rng: &mut Rng,
+        mix: Mix,
+        segments: usize,
+        base: &dyn Fn(usize) -> String,
+    ) -> Stack {
         let bases: Vec<usize> = (0..rng.usize(1..=8)).map(|_| rng.usize(64..1500)).collect();
         let levels = rng.usize(1..=4);
         let mut devices: Vec<Mapped> = Vec::new();
@@ -83,7 +98,7 @@ impl Stack {
                 let take = free.len() / (width - at);
                 let mut mine: Vec<Free> = free.drain(..take).collect();
                 let name = format!("level{level}-{at}");
-                let (table, places) = table(rng, count, &below, &mut mine);
+                let (table, places) = table(rng, mix, count, &below, &mut mine);
                 made.push((format!("/dev/mapper/{name}"), places.clone()));
                 devices.push(Mapped {
                     name,
@@ -128,6 +143,7 @@ fn cut(rng: &mut Rng, below: &[(String, Vec<Place>)]) -> Vec<Free> {
 /// A table of up to `count` segments over runs of `free`.
 fn table(
     rng: &mut Rng,
+    mix: Mix,
     count: usize,
     below: &[(String, Vec<Place>)],
     free: &mut Vec<Free>,
@@ -136,8 +152,8 @@ fn table(
     for _ in 0..count {
         let start = places.len();
         let params = match rng.u8(0..10) {
-            0 => zeroes(rng, "zero", Place::Zero, &mut places),
-            1 => zeroes(rng, "error", Place::Error, &mut places),
+            0 if mix == Mix::All => zeroes(rng, "zero", Place::Zero, &mut places),
+            1 if mix == Mix::All => zeroes(rng, "error", Place::Error, &mut places),
             2..=4 => striped(rng, below, free, &mut places),
             _ => linear(below, free, &mut places),
         };

@@ -45,7 +45,11 @@ impl Promise {
 
     fn allows(&self, sector: u64, found: u8) -> bool {
         let durable = self.durable.get(&sector).copied().unwrap_or(0);
-        found == durable || self.pending.get(&sector).is_some_and(|bytes| bytes.contains(&found))
+        found == durable
+            || self
+                .pending
+                .get(&sector)
+                .is_some_and(|bytes| bytes.contains(&found))
     }
 }
 
@@ -56,7 +60,12 @@ fn engine(disks: &[Arc<RecordDev>]) -> Engine {
     for (at, disk) in disks.iter().enumerate() {
         engine.attach(&format!("disk{at}"), disk.clone());
     }
-    create(&engine, "low", "0 30 linear disk0 3\n30 60 striped 2 3 disk1 0 disk2 5").unwrap();
+    create(
+        &engine,
+        "low",
+        "0 30 linear disk0 3\n30 60 striped 2 3 disk1 0 disk2 5",
+    )
+    .unwrap();
     create(
         &engine,
         "vol",
@@ -88,7 +97,9 @@ fn read_after(content: &[Vec<u8>]) -> Vec<u8> {
         })
         .collect();
     let mut all = vec![0; 76 * 512];
-    open(&engine(&disks), "vol").read_at(Sector(0), &mut all).unwrap();
+    open(&engine(&disks), "vol")
+        .read_at(Sector(0), &mut all)
+        .unwrap();
     all
 }
 
@@ -108,7 +119,11 @@ fn every_power_cut_keeps_what_was_promised() {
             let start = rng.u64(..76);
             let length = rng.u64(1..=(76 - start).min(24));
             let range = SectorRange::new(Sector(start), SectorCount(length)).unwrap();
-            let flags = if rng.u8(0..4) == 0 { IoFlags::FUA } else { IoFlags::empty() };
+            let flags = if rng.u8(0..4) == 0 {
+                IoFlags::FUA
+            } else {
+                IoFlags::empty()
+            };
             if rng.u8(0..5) == 0 {
                 dev.flush().unwrap();
                 promise.flushed();
@@ -129,7 +144,10 @@ fn every_power_cut_keeps_what_was_promised() {
                 let after = read_after(&content);
                 for sector in 0..76_u64 {
                     let found = after[usize::try_from(sector).unwrap() * 512];
-                    assert!(promise.allows(sector, found), "seed {seed}: sector {sector} has {found}");
+                    assert!(
+                        promise.allows(sector, found),
+                        "seed {seed}: sector {sector} has {found}"
+                    );
                 }
             }
         }
@@ -138,8 +156,9 @@ fn every_power_cut_keeps_what_was_promised() {
 
 #[test]
 fn flush_reaches_each_device_of_a_stack_once() {
-    let disks: Vec<_> =
-        (0..DISKS).map(|_| Arc::new(RecordDev::new(MemDev::new(SectorCount(DISK))))).collect();
+    let disks: Vec<_> = (0..DISKS)
+        .map(|_| Arc::new(RecordDev::new(MemDev::new(SectorCount(DISK)))))
+        .collect();
     let engine = engine(&disks);
     open(&engine, "low").flush().unwrap();
     for disk in &disks {

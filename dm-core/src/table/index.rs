@@ -40,14 +40,21 @@ impl Index {
         }
         // Each bucket has a next one.
         buckets.push(u32::try_from(starts.len() - 1).unwrap_or(u32::MAX));
-        Index { starts, buckets, shift }
+        Index {
+            starts,
+            buckets,
+            shift,
+        }
     }
 
     /// The last segment that does not start behind `sector`, which lies on the device.
     #[inline]
     pub(super) fn find(&self, sector: u64) -> usize {
         let bucket = usize::try_from(sector >> self.shift).unwrap_or(usize::MAX);
-        let (first, last) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
+        let (first, last) = (
+            self.buckets[bucket] as usize,
+            self.buckets[bucket + 1] as usize,
+        );
         first + self.starts[first..=last].partition_point(|start| *start <= sector) - 1
     }
 
@@ -76,7 +83,10 @@ mod tests {
     fn finds_segments_of_like_sizes() {
         for count in [1, 2, 3, 15, 16, 17, 256, 1000] {
             for length in [1, 2, 7, 64] {
-                check(&(0..count).map(|at| at * length).collect::<Vec<_>>(), count * length);
+                check(
+                    &(0..count).map(|at| at * length).collect::<Vec<_>>(),
+                    count * length,
+                );
             }
         }
     }
@@ -88,7 +98,13 @@ mod tests {
         let behind = (0..500).map(|at| (1 << 60) + at);
         check(&small.chain(behind).collect::<Vec<_>>(), (1 << 60) + 600);
         let last = (0..100).map(|at| u64::MAX - 200 + at);
-        check(&core::iter::once(0).chain(last).collect::<Vec<_>>(), u64::MAX);
-        check(&(0..63).map(|at| (1_u64 << at) - 1).collect::<Vec<_>>(), 1 << 63);
+        check(
+            &core::iter::once(0).chain(last).collect::<Vec<_>>(),
+            u64::MAX,
+        );
+        check(
+            &(0..63).map(|at| (1_u64 << at) - 1).collect::<Vec<_>>(),
+            1 << 63,
+        );
     }
 }

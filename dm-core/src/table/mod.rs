@@ -82,7 +82,10 @@ impl Table {
     }
 
     fn of(segments: Vec<Segment>, size: SectorCount, mode: TableMode) -> Table {
-        let starts = segments.iter().map(|segment| segment.range.start().0).collect();
+        let starts = segments
+            .iter()
+            .map(|segment| segment.range.start().0)
+            .collect();
         let index = Index::new(starts, size.0);
         let mut components = BTreeMap::new();
         for segment in &segments {

@@ -1,0 +1,47 @@
+//! Property lists as NetBSD's libprop reads and writes them.
+//!
+//! A device-mapper command travels as one [`Dictionary`] in libprop's XML. This module holds the values ([`Value`],
+//! [`Dictionary`], [`Text`]), a [`Reader`] that accepts what libprop accepts and nothing else, and a writer
+//! ([`write()`], [`write_dictionary`]) that gives libprop's bytes.
+//!
+//! It is no XML library: no namespaces, no character references, no CDATA, no dates, no real numbers, and none of
+//! Apple's additions. Strings and keys are bytes, since libprop passes invalid UTF-8 through.
+//!
+//! # Examples
+//! ```
+//! use dm_proto::proplib::{Dictionary, Limits, read_dictionary, write_dictionary};
+//!
+//! let mut command = Dictionary::new();
+//! command.set("command", "version").set("flags", 0_u32);
+//! let text = write_dictionary(&command);
+//! let back = read_dictionary(&text, &Limits::default())?;
+//! assert_eq!(back.string("command"), Some("version"));
+//! assert_eq!(back.uint32("flags"), Some(0));
+//! # Ok::<(), dm_proto::proplib::ReadError>(())
+//! ```
+//!
+//! # Source
+//! proplib(3), prop_dictionary(3); vectors captured from libprop in `tests/vectors/proplib`.
+
+mod base64;
+mod dictionary;
+mod error;
+mod lexer;
+mod limits;
+mod number;
+mod parser;
+mod reader;
+mod scan;
+mod sink;
+mod tag;
+mod text;
+mod value;
+mod writer;
+
+pub use dictionary::{Dictionary, Iter, KeyTooLong, MAX_KEY};
+pub use error::{ReadError, Reason};
+pub use limits::Limits;
+pub use reader::{Dialect, Reader, read, read_dictionary};
+pub use text::Text;
+pub use value::Value;
+pub use writer::{append, append_dictionary, terminate, write, write_dictionary};

@@ -1,0 +1,19 @@
+# Shortcuts; `just --list` shows them.
+
+# Every test, as CI runs them.
+test:
+    tests/run
+
+# The guided tour.
+quickstart:
+    cargo run --release -- quickstart
+
+# Table benchmarks.
+bench:
+    cargo bench -p dm-core --bench table
+
+fmt:
+    cargo fmt --all
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,304 @@
+//! The NBD export, used by the clients that people use.
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use dm_core::client::Dm;
+use dm_core::command::{RemoveMode, Slot};
+use dm_core::engine::Engine;
+use dm_core::errno::Errno;
+use dm_core::error::ErrorKind;
+use dm_tests::model::{Content, Mix, Stack, random_bytes};
+use dm_tests::script::{create, name, swap};
+use dm_tests::tools::{find, run};
+use dm_tools::export::client::NbdClient;
+use dm_tools::export::nbd::{self, Server};
+
+/// An engine whose devices are served in a folder of their own.
+struct Served {
+    engine: Engine,
+    _server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Served {
+    fn new() -> Served {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new();
+        let listener = UnixListener::bind(folder.path().join("nbd.sock")).unwrap();
+        let server = Server::start(engine.clone(), listener).unwrap();
+        Served {
+            engine,
+            _server: server,
+            folder,
+        }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path("nbd.sock")
+    }
+
+    fn uri(&self, device: &str) -> String {
+        nbd::uri(&self.socket(), &name(device))
+    }
+
+    fn client(&self, device: &str) -> NbdClient {
+        NbdClient::connect_unix(&self.socket(), device).unwrap()
+    }
+
+    /// A file of `bytes`, as a base device.
+    fn disk(&self, file: &str, bytes: u64) -> String {
+        let path = self.path(file);
+        fs::File::create(&path).unwrap().set_len(bytes).unwrap();
+        path.to_str().unwrap().into()
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn nbdcopy_and_qemu_img_see_random_tables_as_the_model_does() {
+    let (Some(_), Some(_)) = (find("nbdcopy"), find("qemu-img")) else {
+        return;
+    };
+    for seed in 0..25 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let served = Served::new();
+        let word = |at: usize| text(&served.path(&format!("disk{at}.img"))).to_owned();
+        let stack = Stack::random(&mut rng, Mix::Storing, 60, &word);
+        let mut content = Content::random(&mut rng, &stack);
+        for (at, bytes) in content.0.iter().enumerate() {
+            fs::write(word(at), bytes).unwrap();
+        }
+        for device in &stack.devices {
+            create(&served.engine, &device.name, &device.table).unwrap();
+        }
+        let top = stack.top();
+        let (uri, out) = (served.uri(&top.name), served.path("out"));
+        let read = || {
+            run(find("nbdcopy").unwrap().args([&uri, text(&out)]));
+            fs::read(&out).unwrap()
+        };
+        let whole = content.read(top, 0, top.places.len()).unwrap();
+        assert!(read() == whole, "seed {seed}: nbdcopy reads other bytes");
+        let (bytes, source) = (random_bytes(&mut rng, whole.len()), served.path("source"));
+        fs::write(&source, &bytes).unwrap();
+        run(find("nbdcopy")
+            .unwrap()
+            .args(["--flush", text(&source), &uri]));
+        content.write(top, 0, &bytes);
+        let wanted = content.read(top, 0, top.places.len()).unwrap();
+        assert!(
+            read() == wanted,
+            "seed {seed}: nbdcopy reads not what it wrote"
+        );
+        fs::write(&source, &wanted).unwrap();
+        run(find("qemu-img").unwrap().args([
+            "compare",
+            "-f",
+            "raw",
+            "-F",
+            "raw",
+            text(&source),
+            &uri,
+        ]));
+        for (at, base) in content.0.iter().enumerate() {
+            assert!(
+                fs::read(word(at)).unwrap() == *base,
+                "seed {seed}: base {at} differs"
+            );
+        }
+    }
+}
+
+#[test]
+fn filesystem_made_outside_checks_clean_through_stripes() {
+    let (Some(mut mkfs), Some(mut fsck), Some(mut copy)) =
+        (find("mkfs.ext4"), find("e2fsck"), find("nbdcopy"))
+    else {
+        return;
+    };
+    let served = Served::new();
+    let disks: Vec<String> = (0..3)
+        .map(|at| served.disk(&format!("disk{at}.img"), 16 << 20))
+        .collect();
+    let striped = disks
+        .iter()
+        .map(|disk| format!("{disk} 64"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    create(
+        &served.engine,
+        "vol",
+        &format!("0 89856 striped 3 16 {striped}"),
+    )
+    .unwrap();
+    let (source, out) = (served.path("source"), served.path("out"));
+    fs::File::create(&source)
+        .unwrap()
+        .set_len(89856 * 512)
+        .unwrap();
+    run(mkfs.args(["-q", "-d", env!("CARGO_MANIFEST_DIR"), text(&source)]));
+    run(copy.args([text(&source), &served.uri("vol")]));
+    run(find("nbdcopy")
+        .unwrap()
+        .args([&served.uri("vol"), text(&out)]));
+    run(fsck.args(["-f", "-n", text(&out)]));
+    assert!(fs::read(&source).unwrap() == fs::read(&out).unwrap());
+}
+
+#[test]
+fn qemu_io_writes_zeroes_discards_and_sees_holes() {
+    let (Some(mut io), Some(mut map)) = (find("qemu-io"), find("nbdinfo")) else {
+        return;
+    };
+    let served = Served::new();
+    let disk = served.disk("disk.img", 8 << 20);
+    create(
+        &served.engine,
+        "vol",
+        &format!("0 8192 linear {disk} 0\n8192 2048 zero"),
+    )
+    .unwrap();
+    let steps = [
+        "write -P 5 0 4M",
+        "write -z -u 64k 64k",
+        "write -z 1M 1M",
+        "discard 2M 1M",
+        "read -P 5 0 64k",
+        "read -P 0 64k 64k",
+        "read -P 0 1M 1M",
+        "read -P 5 3M 1M",
+        "read -P 0 4M 1M",
+        "flush",
+        "write -f -P 9 512 512",
+        "read -P 9 512 512",
+    ];
+    io.args(["-f", "raw"]);
+    for step in steps {
+        io.args(["-c", step]);
+    }
+    let said = run(io.arg(served.uri("vol")));
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(
+        !said.contains("failed") && !said.contains("Pattern"),
+        "{said}"
+    );
+    let shown = run(map.args(["--map", "--json", &served.uri("vol")]));
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("\"type\": 3"), "a hole shows: {shown}");
+    assert!(shown.contains("\"type\": 0"), "data shows: {shown}");
+}
+
+#[test]
+fn fio_verifies_what_it_wrote_under_live_swaps() {
+    let Some(mut fio) = find("fio") else { return };
+    let served = Served::new();
+    let disk = served.disk("disk.img", 32 << 20);
+    let tables = [
+        format!("0 65536 linear {disk} 0"),
+        format!("0 32768 linear {disk} 0\n32768 32768 striped 1 8 {disk} 32768"),
+    ];
+    create(&served.engine, "vol", &tables[0]).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapper = {
+        let (engine, stop, tables) = (served.engine.clone(), stop.clone(), tables.clone());
+        thread::spawn(move || {
+            let mut round = 0;
+            while !stop.load(Ordering::Relaxed) {
+                swap(&engine, "vol", &tables[round % 2]).unwrap();
+                round += 1;
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+            round
+        })
+    };
+    run(fio.args([
+        "--name=verify",
+        "--ioengine=nbd",
+        &format!("--uri={}", served.uri("vol")),
+        "--rw=randrw",
+        "--bsrange=512-64k",
+        "--blockalign=512",
+        "--size=32M",
+        "--io_size=48M",
+        "--iodepth=32",
+        "--verify=crc32c",
+        "--verify_fatal=1",
+        "--randrepeat=1",
+        "--verify_state_save=0",
+    ]));
+    stop.store(true, Ordering::Relaxed);
+    assert!(
+        swapper.join().unwrap() > 10,
+        "the table was swapped while fio ran"
+    );
+}
+
+#[test]
+fn open_device_stays_unless_deferred_or_forced() {
+    let served = Served::new();
+    let disk = served.disk("disk.img", 1 << 20);
+    let table = format!("0 2048 linear {disk} 0");
+    let dm = Dm::new(&served.engine);
+    create(&served.engine, "vol", &table).unwrap();
+    let mut clients = [served.client("vol"), served.client("vol")];
+    assert_eq!(dm.info(name("vol"), Slot::Active).unwrap().open_count, 2);
+    let error = dm.remove(name("vol"), RemoveMode::IfUnused).unwrap_err();
+    assert_eq!(
+        (error.kind, error.context.errno),
+        (ErrorKind::Busy, Some(Errno::EBUSY))
+    );
+    clients[0].write(0, &[1; 512]).unwrap();
+    dm.remove(name("vol"), RemoveMode::Forced).unwrap();
+    assert_eq!(dm.list().unwrap(), []);
+    for client in &mut clients {
+        let error = client.read(0, &mut [0; 512]).unwrap_err();
+        assert_eq!(Errno::from(&error), Errno::EIO);
+    }
+    create(&served.engine, "vol", &table).unwrap();
+    let mut client = served.client("vol");
+    dm.remove(name("vol"), RemoveMode::Deferred).unwrap();
+    let mut read = [0; 512];
+    client.read(0, &mut read).unwrap();
+    assert_eq!(read, [1; 512]);
+    client.disconnect().unwrap();
+    for _ in 0..200 {
+        if dm.list().unwrap().is_empty() {
+            return;
+        }
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("the device did not go with its last client");
+}
+
+#[test]
+fn read_only_device_is_exported_read_only() {
+    let served = Served::new();
+    let disk = served.disk("disk.img", 1 << 20);
+    let lines = dm_core::table::TableLine::parse_table(&format!("0 2048 linear {disk} 0")).unwrap();
+    let dm = Dm::new(&served.engine);
+    dm.create(dm_core::command::Create::new(name("vol")))
+        .unwrap();
+    dm.load(dm_core::command::Load::new(name("vol"), lines).read_only())
+        .unwrap();
+    dm.resume(name("vol"), Default::default()).unwrap();
+    let mut client = served.client("vol");
+    assert!(
+        client
+            .flags()
+            .contains(dm_core::nbd::TransmissionFlags::READ_ONLY)
+    );
+    let error = client.write(0, &[1; 512]).unwrap_err();
+    assert_eq!(Errno::from(&error), Errno::EPERM);
+}

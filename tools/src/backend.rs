@@ -1,0 +1,145 @@
+//! Which driver a command goes to.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use dm_core::backend::Backend;
+use dm_core::client::Dm;
+use dm_core::error::ErrorKind;
+use dm_proto::socket::SocketBackend;
+
+use crate::daemon;
+use crate::failure::Failure;
+use crate::runtime::RuntimeDir;
+
+/// The driver that the user asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The kernel's device mapper if it can be used, else the engine.
+    #[default]
+    Auto,
+    /// The engine in this user's daemon, which is started if need be.
+    Engine,
+    /// Linux's device mapper.
+    Linux,
+    /// NetBSD's device mapper.
+    NetBsd,
+    /// A daemon that listens on this control socket.
+    Socket(PathBuf),
+}
+
+/// A text that names no driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownChoice;
+
+/// The commands of whichever driver it is.
+pub(crate) type Driver = Dm<Box<dyn Backend>>;
+
+/// A driver, ready for commands.
+pub(crate) struct Connected {
+    /// Its commands.
+    pub(crate) dm: Driver,
+    /// Which it is, in words.
+    pub(crate) described: String,
+    /// Where its devices are exported over NBD, if they are.
+    pub(crate) nbd: Option<PathBuf>,
+}
+
+impl Choice {
+    /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
+    pub(crate) fn connect(&self) -> Result<Connected, Failure> {
+        match self {
+            // This build has no kernel backend, so that auto has nothing to choose from.
+            Choice::Auto | Choice::Engine => {
+                let dir = RuntimeDir::from_env()?;
+                let backend = daemon::start::connect_or_start(&dir)?;
+                let described = format!("the engine, in the daemon at {}", dir.control().display());
+                Ok(Connected::new(backend, described, Some(dir.nbd())))
+            }
+            Choice::Socket(path) => {
+                let backend = SocketBackend::connect(path).map_err(|error| {
+                    let failure = Failure::from(error);
+                    failure.hint(format!("no daemon answers at {}", path.display()))
+                })?;
+                let described = format!("the daemon at {}", path.display());
+                let nbd = path.parent().map(|dir| dir.join("nbd.sock"));
+                Ok(Connected::new(backend, described, nbd))
+            }
+            Choice::Linux | Choice::NetBsd => {
+                let reason = format!("this build has no {self} backend yet");
+                let failure = Failure::because(ErrorKind::Unsupported, reason);
+                Err(failure.hint("--backend engine works everywhere"))
+            }
+        }
+    }
+}
+
+impl Connected {
+    fn new(backend: SocketBackend, described: String, nbd: Option<PathBuf>) -> Connected {
+        let backend: Box<dyn Backend> = Box::new(backend);
+        Connected {
+            dm: Dm::new(backend),
+            described,
+            nbd,
+        }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = UnknownChoice;
+
+    fn from_str(text: &str) -> Result<Choice, UnknownChoice> {
+        match text {
+            "auto" => Ok(Choice::Auto),
+            "engine" => Ok(Choice::Engine),
+            "linux" => Ok(Choice::Linux),
+            "netbsd" => Ok(Choice::NetBsd),
+            _ => match text.strip_prefix("socket:") {
+                Some(path) if !path.is_empty() => Ok(Choice::Socket(path.into())),
+                _ => Err(UnknownChoice),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Choice::Auto => f.write_str("auto"),
+            Choice::Engine => f.write_str("engine"),
+            Choice::Linux => f.write_str("linux"),
+            Choice::NetBsd => f.write_str("netbsd"),
+            Choice::Socket(path) => write!(f, "socket:{}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for UnknownChoice {}
+
+impl fmt::Display for UnknownChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("use auto, engine, linux, netbsd or socket:PATH")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choice_reads_back() {
+        for text in [
+            "auto",
+            "engine",
+            "linux",
+            "netbsd",
+            "socket:/run/dm/control.sock",
+        ] {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "Engine", "socket:", "socket"] {
+            assert_eq!(wrong.parse::<Choice>(), Err(UnknownChoice), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The one list of verbs: the parser, the help and the completions are made of it.
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::session::{Globals, Session};
+use super::{
+    clear, completions, create, daemon, deps, export, info, load, ls, message, quickstart, remove,
+    remove_all, rename, resume, run, status, suspend, table, targets, version, wait,
+};
+
+/// A verb.
+pub(super) struct Verb {
+    /// As it is typed.
+    pub(super) name: &'static str,
+    /// Other words for it.
+    pub(super) aliases: &'static [&'static str],
+    /// What it does, in a line.
+    pub(super) about: &'static str,
+    /// Adds its arguments to a parser.
+    arguments: fn(Command) -> Command,
+    /// Does it.
+    pub(super) run: fn(&ArgMatches, &Session, &mut Answer) -> Result<(), Failure>,
+}
+
+/// A verb's arguments, which can be obeyed.
+pub(super) trait Run: Args + FromArgMatches {
+    /// Does what the verb says. What `answer` holds is shown even if it fails.
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure>;
+}
+
+/// The verbs, in the order of the help.
+pub(super) const COMMANDS: &[Verb] = &[
+    verb::<create::Create>(
+        "create",
+        &[],
+        "Make a device, load its table and activate it",
+    ),
+    verb::<load::Load>(
+        "load",
+        &["reload"],
+        "Put a table into a device's inactive slot",
+    ),
+    verb::<resume::Resume>(
+        "resume",
+        &[],
+        "Make the inactive table the active one and let io go on",
+    ),
+    verb::<suspend::Suspend>("suspend", &[], "Hold new io and wait for what is under way"),
+    verb::<clear::Clear>("clear", &[], "Empty a device's inactive slot"),
+    verb::<rename::Rename>("rename", &[], "Give a device another name, or its uuid"),
+    verb::<remove::Remove>("remove", &[], "Take devices away"),
+    verb::<remove_all::RemoveAll>(
+        "remove_all",
+        &[],
+        "Take all devices away that are not in use",
+    ),
+    verb::<message::Message>("message", &[], "Tell a target something"),
+    verb::<ls::Ls>("ls", &[], "List the devices"),
+    verb::<info::Info>("info", &[], "Show what devices are"),
+    verb::<table::Table>("table", &[], "Show devices' tables"),
+    verb::<status::Status>("status", &[], "Show the status of devices' targets"),
+    verb::<deps::Deps>("deps", &[], "Show what devices stand on"),
+    verb::<wait::Wait>("wait", &[], "Wait for a device's next event"),
+    verb::<targets::Targets>("targets", &[], "List the kinds of targets"),
+    verb::<version::Version>(
+        "version",
+        &[],
+        "Show this program's and the driver's version",
+    ),
+    verb::<export::Export>("export", &[], "Print the NBD URI of a device"),
+    verb::<run::Run>(
+        "run",
+        &[],
+        "Serve one table over NBD in the foreground, without a daemon",
+    ),
+    verb::<daemon::Daemon>(
+        "daemon",
+        &[],
+        "Start, stop or look at the daemon that holds the engine",
+    ),
+    verb::<quickstart::Quickstart>("quickstart", &[], "See it all work on two scratch images"),
+    verb::<completions::Completions>("completions", &[], "Print a shell's completion script"),
+];
+
+const fn verb<V: Run>(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+) -> Verb {
+    Verb {
+        name,
+        aliases,
+        about,
+        arguments: V::augment_args,
+        run: obey::<V>,
+    }
+}
+
+fn obey<V: Run>(
+    matches: &ArgMatches,
+    session: &Session,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let verb = V::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string()))?;
+    verb.run(session, answer)
+}
+
+/// The parser of the whole command line.
+pub(super) fn parser() -> Command {
+    let verbs = COMMANDS.iter().map(|verb| {
+        let command = Command::new(verb.name).aliases(verb.aliases.iter().copied());
+        // The arguments' own description would come in the place of the list's.
+        (verb.arguments)(command).about(verb.about).long_about(None)
+    });
+    Globals::augment_args(Command::new("dmctl"))
+        .about("The portable device mapper")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(
+            "DEV is a device's name, or its path /dev/mapper/NAME. A table line is\n\
+             START LENGTH TARGET PARAMS in sectors of 512 bytes.\n\n\
+             Exit codes: 0 done, 1 refused, 2 usage, 3 permission, 4 not found, 5 busy or exists,\n\
+             6 table invalid, 7 protocol mismatch, 130 interrupted.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .infer_long_args(true)
+        .max_term_width(100)
+        .subcommands(verbs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parser_has_no_conflicts() {
+        parser().debug_assert();
+    }
+
+    #[test]
+    fn each_verb_has_a_name_of_its_own() {
+        let mut names: Vec<_> = COMMANDS
+            .iter()
+            .flat_map(|verb| verb.aliases.iter().chain([&verb.name]))
+            .collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,48 @@
+//! `dmctl export`.
+
+use clap::Args;
+use dm_core::command::Slot;
+use dm_core::devid::DevId;
+use dm_core::error::ErrorKind;
+use dm_core::flags::DeviceFlags;
+
+use crate::export::nbd;
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::devices::device;
+use super::session::Session;
+
+/// A device whose NBD URI is to be printed.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The device
+    #[arg(value_name = "NAME")]
+    device: String,
+}
+
+impl Run for Export {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let id = DevId::from(device(&self.device)?);
+        let info = session
+            .dm()?
+            .info(id.clone(), Slot::Active)
+            .map_err(|error| session.explain(error, &id))?;
+        let about = |failure: Failure| failure.about("export", Some(id.to_string()));
+        let Some(socket) = session.nbd()? else {
+            let failure =
+                Failure::because(ErrorKind::Unsupported, "this driver exports no devices");
+            return Err(about(failure));
+        };
+        if !info.flags.contains(DeviceFlags::ACTIVE_PRESENT) {
+            let failure = Failure::because(ErrorKind::Invalid, "the device has no active table");
+            return Err(about(failure).hint(format!("dmctl load {id}, then dmctl resume {id}")));
+        }
+        let uri = nbd::uri(socket, &info.name);
+        answer.text = format!("{uri}\n");
+        answer.field("name", info.name.as_str());
+        answer.field("uri", uri);
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What may help: hints that only the driver's present state can give.
+
+use std::path::Path;
+
+use dm_core::command::Slot;
+use dm_core::devid::DevId;
+use dm_core::error::{DmError, ErrorKind};
+use dm_core::table::TableLine;
+
+use crate::daemon::journal;
+use crate::failure::Failure;
+use crate::runtime::RuntimeDir;
+
+use super::session::Session;
+
+impl Session {
+    /// Makes a failure of a driver's error about `device`, with hints.
+    pub(super) fn explain(&self, error: DmError, device: &DevId) -> Failure {
+        let (kind, mut error) = (error.kind, error);
+        if self.verb() != "create" {
+            // One verb may take several commands; the user knows the verb. A create says which of
+            // its commands it was, since each has reasons of its own.
+            error.context.command = Some(self.verb());
+        }
+        let failure = Failure::from(error);
+        let hint = match kind {
+            ErrorKind::NotFound => self.nearest(device),
+            ErrorKind::Busy => self.holders(device),
+            ErrorKind::Io | ErrorKind::Protocol => RuntimeDir::from_env()
+                .ok()
+                .map(|dir| format!("see {}", dir.log().display())),
+            _ => None,
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// Makes a failure of a driver's error about a table, with hints.
+    ///
+    /// `places` are the lines' places in the text that the user wrote, where comments count.
+    pub(super) fn explain_table(
+        &self,
+        error: DmError,
+        device: &DevId,
+        lines: &[TableLine],
+        places: &[usize],
+        source: &str,
+    ) -> Failure {
+        let line = error
+            .context
+            .line
+            .filter(|_| error.kind == ErrorKind::InvalidTable);
+        let mut failure = self.explain(error, device);
+        let Some(at) = line.and_then(|line| line.checked_sub(1)) else {
+            return failure;
+        };
+        if let Some(place) = places.get(at).filter(|place| **place != at + 1) {
+            failure = failure.hint(format!(
+                "line {} of the table is line {place} of {source}",
+                at + 1
+            ));
+        }
+        let known = self
+            .dm()
+            .and_then(|dm| Ok(dm.targets()?))
+            .unwrap_or_default();
+        let target = lines.get(at).map(|line| &line.target);
+        if !known.is_empty()
+            && target.is_some_and(|name| known.iter().all(|kind| kind.name != *name))
+        {
+            let names: Vec<_> = known.iter().map(|kind| kind.name.as_str()).collect();
+            failure = failure.hint(format!("this driver has the targets {}", names.join(", ")));
+        }
+        failure
+    }
+
+    /// A device whose name is much like the one that is not there, or one that a daemon before this
+    /// one had.
+    fn nearest(&self, device: &DevId) -> Option<String> {
+        let DevId::Name(wanted) = device else {
+            return None;
+        };
+        let wanted = wanted.as_str();
+        let all = self.dm().ok()?.list().ok()?;
+        let near = all
+            .iter()
+            .map(|entry| (distance(wanted, entry.name.as_str()), entry.name.as_str()))
+            .filter(|(distance, _)| *distance <= wanted.len().div_ceil(3))
+            .min();
+        if let Some((_, name)) = near {
+            return Some(format!("there is a device {name}"));
+        }
+        let dir = RuntimeDir::from_env().ok()?;
+        let has =
+            |path: &Path| journal::names(path).is_ok_and(|names| names.iter().any(|n| n == wanted));
+        let before = dir.journal_before();
+        if has(&dir.journal()) {
+            let ways = "dmctl daemon --stop, then dmctl daemon --restore";
+            return Some(format!("the daemon before this one had it: {ways}"));
+        }
+        has(&before).then(|| format!("its table before is in {}", before.display()))
+    }
+
+    /// Who uses a device that is busy.
+    fn holders(&self, device: &DevId) -> Option<String> {
+        let dm = self.dm().ok()?;
+        let info = dm.info(device.clone(), Slot::Active).ok()?;
+        let stands_on_it = |name: &DevId| {
+            [Slot::Active, Slot::Inactive].into_iter().any(|slot| {
+                let deps = dm.deps(name.clone(), slot).unwrap_or_default();
+                deps.iter().any(|dep| dep.number == info.number)
+            })
+        };
+        let above: Vec<String> = dm
+            .list()
+            .ok()?
+            .into_iter()
+            .map(|entry| DevId::from(entry.name))
+            .filter(stands_on_it)
+            .map(|id| id.to_string())
+            .collect();
+        match (above.is_empty(), info.open_count) {
+            (false, _) => Some(format!(
+                "{} stands on it: remove that first",
+                above.join(", ")
+            )),
+            (true, 0) => None,
+            (true, users) => Some(format!(
+                "it has {users} user(s): disconnect them, or remove it with --deferred when they \
+                 leave, or with --force at once"
+            )),
+        }
+    }
+}
+
+/// How many letters must be added, taken away or changed to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, a) in one.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = at + 1;
+        for (column, b) in other.iter().enumerate() {
+            let changed = corner + usize::from(a != *b);
+            corner = row[column + 1];
+            row[column + 1] = changed.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_changed_letters() {
+        assert_eq!(distance("vol0", "vol0"), 0);
+        assert_eq!(distance("vol0", "vol1"), 1);
+        assert_eq!(distance("vol", "vol0"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,49 @@
+//! `dmctl load`.
+
+use clap::Args;
+use dm_core::command;
+use dm_core::devid::DevId;
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::devices::device;
+use super::session::Session;
+use super::table_text::{TableSource, TableText};
+
+/// A table for a device's inactive slot.
+#[derive(Debug, Args)]
+pub(super) struct Load {
+    /// The device
+    #[arg(value_name = "DEV")]
+    device: String,
+    #[command(flatten)]
+    source: TableSource,
+    /// Refuse writes once the table is active
+    #[arg(short, long)]
+    readonly: bool,
+}
+
+impl Run for Load {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let id = DevId::from(device(&self.device)?);
+        let TableText {
+            lines,
+            places,
+            source,
+        } = self.source.read(&id)?;
+        let load = command::Load::new(id.clone(), lines.clone());
+        let load = if self.readonly {
+            load.read_only()
+        } else {
+            load
+        };
+        let info = session
+            .dm()?
+            .load(load)
+            .map_err(|error| session.explain_table(error, &id, &lines, &places, &source))?;
+        session.changed(answer, &info);
+        Ok(())
+    }
+}

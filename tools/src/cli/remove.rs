@@ -1,0 +1,85 @@
+//! `dmctl remove`.
+
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use dm_core::command::RemoveMode;
+use dm_core::devid::DevId;
+use dm_core::error::{DmError, ErrorKind};
+
+use crate::backend::Driver;
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::devices::{Devices, each};
+use super::session::Session;
+
+/// How often `--retry` tries, as dmsetup does.
+const TRIES: u32 = 25;
+
+/// How long it waits in between.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Devices to be taken away.
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    devices: Devices,
+    #[command(flatten)]
+    how: How,
+    /// Try again for five seconds while the device is in use
+    #[arg(long)]
+    retry: bool,
+}
+
+/// What becomes of a device in use.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Take it away at once: its users' requests fail from then on
+    #[arg(short, long, conflicts_with = "deferred")]
+    force: bool,
+    /// Take it away when its last user closes it
+    #[arg(long)]
+    deferred: bool,
+}
+
+impl How {
+    /// As a command says it.
+    pub(super) fn mode(&self) -> RemoveMode {
+        match (self.force, self.deferred) {
+            (true, _) => RemoveMode::Forced,
+            (false, true) => RemoveMode::Deferred,
+            (false, false) => RemoveMode::IfUnused,
+        }
+    }
+}
+
+impl Run for Remove {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let devices = self.devices.some()?;
+        let dm = session.dm()?;
+        let tries = if self.retry { TRIES } else { 1 };
+        let mut removed = Vec::new();
+        let done = each(session, devices, |device| {
+            remove(dm, &device, self.how.mode(), tries)?;
+            session.note(|| format!("removed {device}"));
+            removed.push(device.to_string());
+            Ok(())
+        });
+        answer.field("removed", removed);
+        done
+    }
+}
+
+fn remove(dm: &Driver, device: &DevId, mode: RemoveMode, tries: u32) -> Result<(), DmError> {
+    let mut left = tries;
+    loop {
+        left -= 1;
+        match dm.remove(device.clone(), mode) {
+            Err(error) if error.kind == ErrorKind::Busy && left > 0 => thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+}

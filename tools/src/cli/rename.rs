@@ -1,0 +1,42 @@
+//! `dmctl rename`.
+
+use clap::Args;
+use dm_core::devid::DevId;
+use dm_core::names::DmUuid;
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::devices::device;
+use super::session::Session;
+
+/// A device and its other name, or its uuid.
+#[derive(Debug, Args)]
+pub(super) struct Rename {
+    /// The device
+    #[arg(value_name = "DEV")]
+    device: String,
+    /// Its other name
+    #[arg(value_name = "NAME", required_unless_present = "setuuid")]
+    name: Option<String>,
+    /// Give it this uuid instead, which can be done once
+    #[arg(long, value_name = "UUID", conflicts_with = "name")]
+    setuuid: Option<DmUuid>,
+}
+
+impl Run for Rename {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let id = DevId::from(device(&self.device)?);
+        let changed = match (self.setuuid, self.name) {
+            (Some(uuid), _) => session.dm()?.set_uuid(id.clone(), uuid),
+            (None, name) => {
+                let name = device(name.as_deref().unwrap_or_default())?;
+                session.dm()?.rename(id.clone(), name)
+            }
+        };
+        let info = changed.map_err(|error| session.explain(error, &id))?;
+        session.changed(answer, &info);
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What a verb works with: the options of every verb, the driver, and the way out.
+
+use std::cell::{Cell, OnceCell};
+use std::io;
+use std::path::Path;
+
+use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
+use dm_core::command::DeviceInfo;
+
+use crate::backend::{Choice, Connected, Driver};
+use crate::failure::Failure;
+use crate::output::{Answer, Format, human, json, talk, write_stdout};
+
+/// The options of every verb.
+#[derive(Debug, Args)]
+pub(super) struct Globals {
+    /// Say more: which driver, and what became of the device
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    verbose: u8,
+    /// Answer with one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// The driver: auto, engine, linux, netbsd or socket:PATH
+    #[arg(
+        long,
+        global = true,
+        value_name = "DRIVER",
+        env = "DM_BACKEND",
+        default_value = "auto"
+    )]
+    backend: Choice,
+}
+
+/// One run of `dmctl`.
+pub(super) struct Session {
+    globals: Globals,
+    verb: &'static str,
+    connected: OnceCell<Connected>,
+    answered: Cell<bool>,
+}
+
+impl Session {
+    /// A session for `verb` with the options in `matches`.
+    pub(super) fn new(matches: &ArgMatches, verb: &'static str) -> Result<Session, clap::Error> {
+        let globals = Globals::from_arg_matches(matches)?;
+        Ok(Session {
+            globals,
+            verb,
+            connected: OnceCell::new(),
+            answered: Cell::new(false),
+        })
+    }
+
+    /// The driver's commands.
+    pub(super) fn dm(&self) -> Result<&Driver, Failure> {
+        self.connected().map(|connected| &connected.dm)
+    }
+
+    /// The socket where the driver's devices are exported over NBD.
+    pub(super) fn nbd(&self) -> Result<Option<&Path>, Failure> {
+        self.connected().map(|connected| connected.nbd.as_deref())
+    }
+
+    fn connected(&self) -> Result<&Connected, Failure> {
+        if let Some(connected) = self.connected.get() {
+            return Ok(connected);
+        }
+        let connected = self.globals.backend.connect()?;
+        self.note(|| format!("backend: {}", connected.described));
+        Ok(self.connected.get_or_init(|| connected))
+    }
+
+    /// What the user typed.
+    pub(super) fn verb(&self) -> &'static str {
+        self.verb
+    }
+
+    /// What stdout gets.
+    pub(super) fn format(&self) -> Format {
+        if self.globals.json {
+            Format::Json
+        } else {
+            Format::Text
+        }
+    }
+
+    /// Whether the user wants to hear more.
+    pub(super) fn verbose(&self) -> bool {
+        self.globals.verbose > 0
+    }
+
+    /// Says a line on stderr if the user wants to hear more.
+    pub(super) fn note(&self, line: impl FnOnce() -> String) {
+        if self.verbose() {
+            talk(&format!("dmctl: {}", line()));
+        }
+    }
+
+    /// Answers with the state of a device that was changed: in text only if the user wants to hear
+    /// more, as dmsetup does.
+    pub(super) fn changed(&self, answer: &mut Answer, info: &DeviceInfo) {
+        if self.verbose() {
+            answer.text.push_str(&human::info(info));
+        }
+        answer.field("device", json::info(info));
+    }
+
+    /// Shows an answer at once, for verbs that go on afterwards.
+    pub(super) fn show(&self, answer: Answer) -> Result<(), Failure> {
+        self.answered.set(true);
+        let text = answer.render(self.format(), self.verb, None);
+        write_stdout(&text).map_err(|error| Failure::io("write to", Path::new("stdout"), &error))
+    }
+
+    /// Shows the answer, unless that was done and there is nothing to add.
+    pub(super) fn finish(&self, answer: Answer, failure: Option<&Failure>) -> io::Result<()> {
+        if self.answered.get() && failure.is_none() {
+            return Ok(());
+        }
+        write_stdout(&answer.render(self.format(), self.verb, failure))
+    }
+}

@@ -1,0 +1,45 @@
+//! `dmctl table`.
+
+use clap::Args;
+use dm_core::names::TargetName;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::output::{Answer, Format, human, json};
+
+use super::commands::Run;
+use super::devices::Devices;
+use super::info::SlotArgs;
+use super::session::Session;
+use super::status::only;
+
+/// Devices whose tables are to be shown.
+#[derive(Debug, Args)]
+pub(super) struct Table {
+    #[command(flatten)]
+    devices: Devices,
+    #[command(flatten)]
+    slot: SlotArgs,
+    /// Only lines of this target
+    #[arg(long)]
+    target: Option<TargetName>,
+}
+
+impl Run for Table {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let dm = session.dm()?;
+        let slot = self.slot.slot();
+        session.show_each(answer, &self.devices, |text, device, naming| {
+            let (info, lines) = dm.table(device.clone(), slot)?;
+            let Some(lines) = only(self.target.as_ref(), lines) else {
+                return Ok(Value::Null);
+            };
+            text.push_str(&human::lines(&info.name, naming, &lines));
+            let deps = match session.format() {
+                Format::Text => Vec::new(),
+                Format::Json => dm.deps(device, slot)?,
+            };
+            Ok(json::table(&info, &lines, &deps))
+        })
+    }
+}

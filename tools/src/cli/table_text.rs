@@ -1,0 +1,189 @@
+//! The table that a user wrote: where it comes from, and whose folder its paths are in.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dm_core::devid::{DevId, DevNo};
+use dm_core::error::{DmError, ErrorKind};
+use dm_core::table::{TableLine, Words};
+
+use crate::failure::Failure;
+use crate::output::escape::word as word_of;
+
+/// Where a table is read from: an argument, a file, or else stdin.
+#[derive(Debug, Args)]
+pub(super) struct TableSource {
+    /// The table itself; lines are separated by line feeds
+    #[arg(long, value_name = "TABLE", conflicts_with = "file")]
+    table: Option<String>,
+    /// A file with the table; without it and --table, stdin
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// A table as the driver is to get it.
+#[derive(Debug)]
+pub(super) struct TableText {
+    /// Its lines; paths in them are absolute.
+    pub(super) lines: Vec<TableLine>,
+    /// The place of each line in the text, counted from 1.
+    pub(super) places: Vec<usize>,
+    /// What the text is called.
+    pub(super) source: String,
+}
+
+impl TableSource {
+    /// Reads the table for `device`.
+    pub(super) fn read(&self, device: &DevId) -> Result<TableText, Failure> {
+        let about = |failure: Failure| failure.about("load", Some(device.to_string()));
+        let (source, bytes) = match (&self.table, &self.file) {
+            (Some(text), _) => ("--table".into(), text.clone().into_bytes()),
+            (None, Some(file)) => {
+                let bytes =
+                    fs::read(file).map_err(|error| about(Failure::io("read", file, &error)))?;
+                (file.display().to_string(), bytes)
+            }
+            (None, None) => {
+                let mut bytes = Vec::new();
+                io::stdin()
+                    .lock()
+                    .read_to_end(&mut bytes)
+                    .map_err(|error| about(Failure::io("read", Path::new("stdin"), &error)))?;
+                ("stdin".into(), bytes)
+            }
+        };
+        parse(bytes, source)
+            .map_err(|error| Failure::from(error).about("load", Some(device.to_string())))
+    }
+}
+
+fn parse(bytes: Vec<u8>, source: String) -> Result<TableText, DmError> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        DmError::because(ErrorKind::InvalidTable, format!("line {line}: not UTF-8")).at_line(line)
+    })?;
+    let mut lines = TableLine::parse_table(&text)?;
+    let places = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.split('#').next().unwrap_or_default().trim().is_empty())
+        .map(|(at, _)| at + 1)
+        .collect();
+    for line in &mut lines {
+        if let Some(params) = absolute(line)? {
+            line.params = params;
+        }
+    }
+    Ok(TableText {
+        lines,
+        places,
+        source,
+    })
+}
+
+/// A line's parameters with absolute paths; `None` if they stay as they are.
+///
+/// The driver runs in another folder, so that a relative path means something only here.
+fn absolute(line: &TableLine) -> Result<Option<String>, DmError> {
+    // Which words say a device, counted from 0.
+    let is_device = match line.target.as_str() {
+        "linear" => |at: usize| at == 0,
+        "striped" => |at: usize| at >= 2 && at.is_multiple_of(2),
+        _ => return Ok(None),
+    };
+    let mut rest = Words::new(&line.params);
+    let mut words = Vec::new();
+    let mut changed = false;
+    while let Ok(word) = rest.next("word") {
+        if is_device(words.len()) && is_relative(&word.text) {
+            let whole = std::path::absolute(&*word.text)
+                .ok()
+                .and_then(|path| path.into_os_string().into_string().ok());
+            let Some(whole) = whole else {
+                let reason = format!("the path of {:?} is not UTF-8", word.text);
+                return Err(DmError::because(ErrorKind::InvalidTable, reason));
+            };
+            words.push(word_of(&whole));
+            changed = true;
+        } else {
+            words.push(word_of(&word.text));
+        }
+    }
+    Ok(changed.then(|| words.join(" ")))
+}
+
+/// Whether a DEV word is a path from the current folder on: not a number, a URI or an absolute
+/// path.
+fn is_relative(word: &str) -> bool {
+    let uri = ["nbd://", "nbds://", "nbd+unix://", "nbds+unix://"];
+    !(word.is_empty()
+        || word.starts_with('/')
+        || word.parse::<DevNo>().is_ok()
+        || uri.iter().any(|scheme| word.starts_with(scheme)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> String {
+        parse(line.into(), "test".into()).unwrap().lines[0].to_string()
+    }
+
+    fn here(name: &str) -> String {
+        word_of(
+            std::env::current_dir()
+                .unwrap()
+                .join(name)
+                .to_str()
+                .unwrap(),
+        )
+    }
+
+    #[test]
+    fn relative_devices_become_absolute() {
+        assert_eq!(
+            shown("0 8 linear disk.img 384"),
+            format!("0 8 linear {} 384", here("disk.img"))
+        );
+        assert_eq!(
+            shown(r"0 8 striped 2 8 a\ b 0 sub/c 8"),
+            format!("0 8 striped 2 8 {} 0 {} 8", here("a b"), here("sub/c"))
+        );
+    }
+
+    #[test]
+    fn numbers_uris_and_absolute_paths_stay() {
+        for line in [
+            "0 8 linear 253:0  384",
+            "0 8 linear /dev/sda 384",
+            "0 8 linear nbd://host/export 0",
+            "0 8 linear nbd+unix:///vol0?socket=/run/nbd 0",
+            "0 8 other disk.img 0",
+            "0 8 linear",
+            "0 8 zero",
+        ] {
+            assert_eq!(shown(line), line);
+        }
+    }
+
+    #[test]
+    fn places_count_comments_and_blank_lines() {
+        let table = parse(
+            "# head\n\n0 8 zero\n8 8 error # tail\n".into(),
+            "test".into(),
+        )
+        .unwrap();
+        assert_eq!(table.places, [3, 4]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_name_the_line() {
+        let error = parse(b"0 8 zero\n\xff".to_vec(), "test".into()).unwrap_err();
+        assert_eq!(error.report(), "line 2: not UTF-8");
+        assert_eq!(error.context.line, Some(2));
+    }
+}

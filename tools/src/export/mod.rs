@@ -1,0 +1,4 @@
+//! Block protocols over an engine's devices.
+
+pub mod client;
+pub mod nbd;

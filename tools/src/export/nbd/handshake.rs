@@ -1,0 +1,334 @@
+//! The options that a client asks for before it uses an export.
+
+use std::io::{self, ErrorKind, Read};
+use std::time::Duration;
+
+use dm_core::blockdev::{BlockDev, DevInfo};
+use dm_core::component::TableMode;
+use dm_core::devid::DevId;
+use dm_core::engine::{Engine, OpenDevice};
+use dm_core::names::DmName;
+use dm_core::nbd::{
+    BASE_ALLOCATION, BlockSizes, ByteCount, ClientFlags, ContextId, ContextRequest,
+    ExportNameReply, Framing, Greeting, Info, InfoKind, InfoRequest, OptionCode, OptionError,
+    OptionHeader, OptionReply, OptionRequest, Text, TransmissionFlags, WireError,
+};
+use dm_core::units::SectorCount;
+use tracing::debug;
+
+use super::PAYLOAD_MAX;
+use super::stream::Stream;
+
+/// How long a client may take to answer during the handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most options that one client may send.
+const OPTIONS_MAX: usize = 1000;
+
+/// The number of `base:allocation`.
+pub(super) const ALLOCATION_ID: ContextId = ContextId(1);
+
+/// What was agreed on.
+pub(super) struct Session {
+    pub(super) device: OpenDevice,
+    pub(super) framing: Framing,
+    /// The client may ask for block status.
+    pub(super) block_status: bool,
+    /// The size that the client was told.
+    pub(super) size: SectorCount,
+}
+
+/// The handshake so far.
+struct Options<'a, S> {
+    engine: &'a Engine,
+    stream: &'a mut S,
+    client: ClientFlags,
+    framing: Framing,
+    /// The export for which `base:allocation` was chosen.
+    allocation_of: Option<DmName>,
+}
+
+/// What becomes of the handshake after an option.
+enum Next {
+    Options,
+    Transmission(Box<Session>),
+    End,
+}
+
+/// Greets the client and obeys its options; `None` if it left.
+pub(super) fn run<S: Stream>(engine: &Engine, stream: &mut S) -> io::Result<Option<Session>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&Greeting::FIXED.encode())?;
+    let mut flags = [0; 4];
+    if !read_or_end(stream, &mut flags)? {
+        return Ok(None);
+    }
+    let client = ClientFlags::decode(flags, Greeting::FIXED.flags).map_err(invalid)?;
+    let mut options = Options {
+        engine,
+        stream,
+        client,
+        framing: Framing::Simple,
+        allocation_of: None,
+    };
+    for _ in 0..OPTIONS_MAX {
+        match options.next()? {
+            Next::Options => {}
+            Next::Transmission(session) => {
+                options.stream.set_read_timeout(None)?;
+                return Ok(Some(*session));
+            }
+            Next::End => return Ok(None),
+        }
+    }
+    Err(io::Error::other("the client sent too many options"))
+}
+
+fn invalid(error: WireError) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+/// Fills `buffer`; false if the client ended the connection before its first byte.
+pub(super) fn read_or_end(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    let first = loop {
+        match stream.read(buffer) {
+            Ok(count) => break count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    };
+    match first {
+        0 => Ok(false),
+        count => stream.read_exact(&mut buffer[count..]).map(|()| true),
+    }
+}
+
+impl<S: Stream> Options<'_, S> {
+    fn next(&mut self) -> io::Result<Next> {
+        let mut header = [0; 16];
+        if !read_or_end(self.stream, &mut header)? {
+            return Ok(Next::End);
+        }
+        let header = OptionHeader::decode(&header).map_err(invalid)?;
+        let payload = match header.payload_length() {
+            Ok(length) => {
+                let mut payload = vec![0; length];
+                self.stream.read_exact(&mut payload)?;
+                payload
+            }
+            Err(error) => {
+                self.skip(header.length)?;
+                return self.refuse(header.code, &error);
+            }
+        };
+        match OptionRequest::decode(header.code, &payload) {
+            Ok(request) => self.obey(header.code, request),
+            Err(error) => self.refuse(header.code, &error),
+        }
+    }
+
+    /// Reads past a payload that is too large to keep.
+    fn skip(&mut self, length: u32) -> io::Result<()> {
+        let skipped = io::copy(&mut self.stream.take(length.into()), &mut io::sink())?;
+        match skipped == u64::from(length) {
+            true => Ok(()),
+            false => Err(ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn refuse(&mut self, code: OptionCode, error: &WireError) -> io::Result<Next> {
+        debug!(%code, %error, "an NBD option was refused");
+        self.reply(code, &[OptionReply::error(error.option_error())])?;
+        Ok(Next::Options)
+    }
+
+    fn reply(&mut self, code: OptionCode, replies: &[OptionReply]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for reply in replies {
+            reply.encode(code, &mut bytes).map_err(invalid)?;
+        }
+        self.stream.write_all(&bytes)
+    }
+
+    fn obey(&mut self, code: OptionCode, request: OptionRequest) -> io::Result<Next> {
+        let replies = match request {
+            OptionRequest::ExportName(name) => return self.export_name(&name),
+            OptionRequest::Abort => {
+                // The client may be gone already.
+                let _ = self.reply(code, &[OptionReply::Ack]);
+                return Ok(Next::End);
+            }
+            OptionRequest::Go(request) => return self.go(code, &request),
+            OptionRequest::Info(request) => match self.open(&request.export) {
+                Ok(device) => self.facts(&device, &request),
+                Err(refusal) => vec![refusal],
+            },
+            OptionRequest::List => self.list(),
+            OptionRequest::StructuredReply => {
+                if self.framing == Framing::Simple {
+                    self.framing = Framing::Structured;
+                }
+                vec![OptionReply::Ack]
+            }
+            OptionRequest::ExtendedHeaders => {
+                self.framing = Framing::Extended;
+                vec![OptionReply::Ack]
+            }
+            OptionRequest::ListMetaContext(request) => self.contexts(&request, false),
+            OptionRequest::SetMetaContext(request) => self.contexts(&request, true),
+            _ => vec![OptionReply::error(OptionError::UNSUPPORTED)],
+        };
+        self.reply(code, &replies)?;
+        Ok(Next::Options)
+    }
+
+    /// The device behind an export's name; the empty name is the only device's.
+    fn find(&self, export: &Text) -> Option<DmName> {
+        let mut names = self.engine.active_names().into_iter();
+        match export.is_empty() {
+            true => names.next().filter(|_| names.next().is_none()),
+            false => names.find(|name| name.as_str() == export.as_str()),
+        }
+    }
+
+    /// Opens the device: for reading only if it is read-only.
+    fn open(&self, export: &Text) -> Result<OpenDevice, OptionReply> {
+        let unknown = |message: &str| OptionReply::Error {
+            error: OptionError::UNKNOWN_EXPORT,
+            message: Text::lossy(message.as_bytes()),
+        };
+        let name = self.find(export).ok_or_else(|| match export.is_empty() {
+            true => unknown("name the export: there is more than one device, or none"),
+            false => unknown("no active device has this name"),
+        })?;
+        let id = DevId::Name(name);
+        self.engine
+            .open(&id, TableMode::ReadWrite)
+            .or_else(|_| self.engine.open(&id, TableMode::ReadOnly))
+            .map_err(|error| unknown(&error.reason()))
+    }
+
+    fn list(&self) -> Vec<OptionReply> {
+        let server = |name: DmName| {
+            let name = Text::lossy(name.as_str().as_bytes());
+            OptionReply::Server {
+                name,
+                description: Text::EMPTY,
+            }
+        };
+        let names = self.engine.active_names().into_iter().map(server);
+        names.chain([OptionReply::Ack]).collect()
+    }
+
+    /// What is to be told of an export, and that it is all.
+    fn facts(&self, device: &OpenDevice, request: &InfoRequest) -> Vec<OptionReply> {
+        let info = device.info();
+        let size = ByteCount(info.size.bytes().unwrap_or(u64::MAX));
+        let mut facts = vec![Info::Export {
+            size,
+            flags: self.flags(&info),
+        }];
+        if let Some(sizes) = block_sizes(&info) {
+            facts.push(Info::BlockSize(sizes));
+        }
+        if request.wanted.contains(&InfoKind::NAME) {
+            facts.push(Info::Name(Text::lossy(device.name().as_str().as_bytes())));
+        }
+        facts
+            .into_iter()
+            .map(OptionReply::Info)
+            .chain([OptionReply::Ack])
+            .collect()
+    }
+
+    fn flags(&self, info: &DevInfo) -> TransmissionFlags {
+        let mut flags = TransmissionFlags::HAS_FLAGS
+            | TransmissionFlags::SEND_FLUSH
+            | TransmissionFlags::SEND_FUA
+            | TransmissionFlags::SEND_TRIM
+            | TransmissionFlags::SEND_WRITE_ZEROES
+            | TransmissionFlags::CAN_MULTI_CONN;
+        flags.set(TransmissionFlags::READ_ONLY, info.read_only);
+        flags.set(TransmissionFlags::ROTATIONAL, info.rotational);
+        flags.set(TransmissionFlags::SEND_DF, self.framing != Framing::Simple);
+        flags
+    }
+
+    fn go(&mut self, code: OptionCode, request: &InfoRequest) -> io::Result<Next> {
+        match self.open(&request.export) {
+            Ok(device) => {
+                let facts = self.facts(&device, request);
+                self.reply(code, &facts)?;
+                Ok(self.transmission(device))
+            }
+            Err(refusal) => {
+                self.reply(code, &[refusal])?;
+                Ok(Next::Options)
+            }
+        }
+    }
+
+    /// The old way to use an export, which can only end in success or in the connection's end.
+    fn export_name(&mut self, name: &Text) -> io::Result<Next> {
+        let Ok(device) = self.open(name) else {
+            return Ok(Next::End);
+        };
+        let info = device.info();
+        let size = ByteCount(info.size.bytes().unwrap_or(u64::MAX));
+        let mut bytes = Vec::new();
+        ExportNameReply {
+            size,
+            flags: self.flags(&info),
+        }
+        .encode(self.client.padding(), &mut bytes);
+        self.stream.write_all(&bytes)?;
+        Ok(self.transmission(device))
+    }
+
+    fn transmission(&self, device: OpenDevice) -> Next {
+        let block_status = self.allocation_of.as_ref() == Some(&device.name());
+        let size = device.info().size;
+        let framing = self.framing;
+        Next::Transmission(Box::new(Session {
+            device,
+            framing,
+            block_status,
+            size,
+        }))
+    }
+
+    /// Lists or chooses `base:allocation`.
+    fn contexts(&mut self, request: &ContextRequest, choose: bool) -> Vec<OptionReply> {
+        if self.framing == Framing::Simple {
+            return vec![OptionReply::error(OptionError::INVALID)];
+        }
+        let Some(name) = self.find(&request.export) else {
+            return vec![OptionReply::error(OptionError::UNKNOWN_EXPORT)];
+        };
+        let meant = |query: &Text| match query.as_str() {
+            BASE_ALLOCATION => true,
+            "base:" => !choose,
+            _ => false,
+        };
+        let found = request.queries.iter().any(meant) || (!choose && request.queries.is_empty());
+        if choose {
+            self.allocation_of = found.then_some(name);
+        }
+        let context = OptionReply::MetaContext {
+            id: if choose { ALLOCATION_ID } else { ContextId(0) },
+            name: Text::lossy(BASE_ALLOCATION.as_bytes()),
+        };
+        found
+            .then_some(context)
+            .into_iter()
+            .chain([OptionReply::Ack])
+            .collect()
+    }
+}
+
+/// What requests must keep to: whole logical blocks.
+fn block_sizes(info: &DevInfo) -> Option<BlockSizes> {
+    let minimum = info.limits.logical_block;
+    let preferred = info.limits.physical_block.max(4096).next_power_of_two();
+    BlockSizes::new(minimum, preferred, PAYLOAD_MAX).ok()
+}

@@ -1,0 +1,63 @@
+//! The NBD export: every device with an active table, under its own name.
+//!
+//! # Shape
+//! A thread accepts connections. Each connection has a thread that reads requests and submits them
+//! to the device, and one that writes replies in the order in which requests complete: a slow
+//! client holds up only itself. What a connection has under way is bounded ([`IN_FLIGHT_BYTES`],
+//! [`IN_FLIGHT_REQUESTS`]); a client that sends more is not read until it has taken replies.
+//!
+//! # Source
+//! The NBD project's `doc/proto.md`: fixed newstyle, structured replies, extended headers,
+//! `base:allocation`.
+
+mod handshake;
+mod replies;
+mod server;
+mod stream;
+mod transmission;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use dm_core::names::DmName;
+use dm_core::nbd::{NbdUri, Security, Text};
+
+pub use self::server::Server;
+pub use self::stream::Stream;
+
+/// The most bytes that one request reads or writes.
+pub const PAYLOAD_MAX: u32 = 32 << 20;
+
+/// The most bytes of requests that a connection has under way.
+pub const IN_FLIGHT_BYTES: usize = 64 << 20;
+
+/// The most requests that a connection has under way.
+pub const IN_FLIGHT_REQUESTS: usize = 256;
+
+/// The most connections at a time.
+pub const CONNECTIONS_MAX: usize = 256;
+
+/// The address of the device `name` on the server behind `socket`.
+///
+/// # Panics
+/// If the path is empty.
+pub fn uri(socket: &Path, name: &DmName) -> String {
+    let export = Text::lossy(name.as_str().as_bytes());
+    NbdUri::unix(Security::Plain, socket.as_os_str().as_bytes(), export)
+        .map(|uri| uri.to_string())
+        .expect("a listening socket has a path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uri_escapes_what_is_not_plain() {
+        let name = DmName::new("my vol?").unwrap();
+        assert_eq!(
+            uri(Path::new("/run/dm/nbd.sock"), &name),
+            "nbd+unix:///my%20vol%3F?socket=/run/dm/nbd.sock"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! `dmctl`, the portable device mapper's command: its verbs, its daemon, and the exports through
+//! which a mapped device becomes a disk for other programs.
+//!
+//! # Shape
+//! - [`cli`]: the verbs, in one list; a file each.
+//! - `output`: text for people and JSON for programs, from the same replies.
+//! - `backend`, `runtime`: which driver is asked, and the folder where the daemon is found.
+//! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
+//! - [`export`]: block protocols over an engine's devices.
+//! - `quickstart`: the guided tour.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod export;
+
+mod backend;
+mod daemon;
+mod failure;
+mod output;
+mod quickstart;
+mod runtime;

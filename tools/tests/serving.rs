@@ -1,0 +1,210 @@
+//! Exports: the daemon's, those of `run`, and the tour.
+
+mod common;
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dm_tools::export::client::NbdClient;
+use rustix::process::Signal;
+
+use common::{Home, first_line, signal, wait};
+
+#[test]
+fn export_prints_the_uri_and_nothing_else() {
+    let home = Home::new();
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    let socket = home.runtime().join("nbd.sock");
+    assert_eq!(
+        home.ok(&["export", "vol0"]),
+        format!("nbd+unix:///vol0?socket={}\n", socket.display())
+    );
+    home.ok(&["create", "empty", "--notable"]);
+    let stderr = home.fails(1, &["export", "empty"]);
+    assert!(
+        stderr.starts_with("dmctl: export empty: the device has no active table\n"),
+        "{stderr}"
+    );
+    let mut greeting = [0; 8];
+    UnixStream::connect(socket)
+        .unwrap()
+        .read_exact(&mut greeting)
+        .unwrap();
+    assert_eq!(&greeting, b"NBDMAGIC");
+}
+
+#[test]
+fn run_serves_one_table_until_a_signal() {
+    let home = Home::new();
+    home.image("disk.img", 64);
+    for (at, end) in [Signal::INT, Signal::TERM].into_iter().enumerate() {
+        let socket = home.path().join(format!("{at}.sock"));
+        let name = format!("disk{at}");
+        let table = "0 64 linear disk.img 0";
+        let socket_text = socket.to_str().unwrap();
+        let mut child = home.spawn(&[
+            "run",
+            "--table",
+            table,
+            "--name",
+            &name,
+            "--socket",
+            socket_text,
+        ]);
+        assert_eq!(
+            first_line(&mut child),
+            format!("nbd+unix:///{name}?socket={socket_text}")
+        );
+        assert!(UnixStream::connect(&socket).is_ok());
+        signal(child.id(), end);
+        let ended = wait(child);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(!socket.exists());
+    }
+    assert!(
+        !home.runtime().join("daemon.lock").exists(),
+        "no daemon was needed"
+    );
+}
+
+#[test]
+fn run_leaves_a_file_in_its_way_alone_and_replaces_a_dead_socket() {
+    let home = Home::new();
+    let image = home.image("disk.img", 8);
+    let before = std::fs::read(&image).unwrap();
+    let stderr = home.fails(5, &["run", "--table", "0 8 zero", "--socket", "disk.img"]);
+    assert!(
+        stderr.contains("it is there already, and no socket"),
+        "{stderr}"
+    );
+    assert_eq!(std::fs::read(&image).unwrap(), before);
+    let socket = home.path().join("dead.sock");
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let mut child = home.spawn(&["run", "--table", "0 8 zero", "--socket", "dead.sock"]);
+    assert!(first_line(&mut child).starts_with("nbd+unix:///disk?socket="));
+    home.fails(5, &["run", "--table", "0 8 zero", "--socket", "dead.sock"]);
+    signal(child.id(), Signal::TERM);
+    assert_eq!(wait(child).code, Some(0));
+    let stderr = home.fails(6, &["run", "--table", "0 8 linear", "--socket", "x.sock"]);
+    assert!(
+        stderr.starts_with("dmctl: load disk: line 1: linear: "),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn quickstart_goes_well_in_text_and_in_json() {
+    let home = Home::new();
+    let mut command = home.command(&["quickstart"]);
+    command.env("TMPDIR", home.path()).stdin(Stdio::null());
+    let ended = common::finish(command, "");
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), ""),
+        "{}",
+        ended.stdout
+    );
+    let last = ended.stdout.lines().last().unwrap();
+    assert!(
+        last.starts_with("quickstart: 12 steps, all as they should be, in "),
+        "{last}"
+    );
+    assert!(!ended.stdout.contains('\x1b') && !ended.stdout.contains("FAILED"));
+    let left = std::fs::read_dir(home.path()).unwrap().count();
+    assert_eq!(
+        left, 0,
+        "the scratch folder is gone, and no daemon was needed"
+    );
+    let document = home.json(&["quickstart"]);
+    assert!(
+        document["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|step| step["ok"] == true)
+    );
+    assert!(!home.runtime().exists());
+}
+
+#[test]
+fn socket_backend_is_the_daemon_at_that_path() {
+    let home = Home::new();
+    let socket = format!("socket:{}", home.control().display());
+    assert_ne!(
+        home.run(&["--backend", &socket, "ls"]).code,
+        Some(0),
+        "it is not started"
+    );
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    assert_eq!(home.ok(&["--backend", &socket, "ls"]), "vol0\t(253:0)\n");
+    assert_eq!(
+        home.ok(&["--backend", &socket, "export", "vol0"]),
+        home.ok(&["export", "vol0"])
+    );
+}
+#[test]
+fn device_that_a_client_has_open_is_busy_unless_deferred() {
+    let home = Home::new();
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    let mut client = NbdClient::connect_unix(&home.runtime().join("nbd.sock"), "vol0").unwrap();
+    let stderr = home.fails(5, &["remove", "vol0"]);
+    assert!(
+        stderr.contains("hint: it has 1 user(s): disconnect them, or "),
+        "{stderr}"
+    );
+    assert!(
+        home.ok(&["info", "vol0"])
+            .contains("Open count:        1\n")
+    );
+    home.ok(&["remove", "--deferred", "vol0"]);
+    client.read(0, &mut [1; 512]).unwrap();
+    let removing = home.spawn(&["remove", "--retry", "vol0"]);
+    client.disconnect().unwrap();
+    // Either the last close or the retry took it away.
+    assert!(matches!(wait(removing).code, Some(0 | 4)));
+    assert_eq!(home.ok(&["ls"]), "No devices found\n");
+}
+
+#[test]
+fn forced_removal_fails_the_clients_requests() {
+    let home = Home::new();
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    let mut client = NbdClient::connect_unix(&home.runtime().join("nbd.sock"), "vol0").unwrap();
+    home.ok(&["remove", "--force", "vol0"]);
+    assert_eq!(home.ok(&["ls"]), "No devices found\n");
+    assert!(client.read(0, &mut [1; 512]).is_err());
+}
+
+#[test]
+fn what_is_written_through_an_export_is_in_the_image() {
+    let home = Home::new();
+    let image = home.image("disk.img", 64);
+    home.ok(&["create", "vol0", "--table", "0 16 linear disk.img 32"]);
+    let mut client = NbdClient::connect_unix(&home.runtime().join("nbd.sock"), "vol0").unwrap();
+    assert_eq!(client.size(), 16 * 512);
+    client.write(512, &[0x5a; 1024]).unwrap();
+    client.flush().unwrap();
+    let bytes = std::fs::read(image).unwrap();
+    assert_eq!(bytes[33 * 512..35 * 512], [0x5a; 1024]);
+    assert_eq!(bytes[32 * 512..][..8], 32_u64.to_le_bytes());
+    assert_eq!(bytes[35 * 512..][..8], 35_u64.to_le_bytes());
+    client.disconnect().unwrap();
+}
+
+#[test]
+fn end_of_the_daemon_fails_what_a_suspended_device_holds() {
+    let home = Home::new();
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    let mut client = NbdClient::connect_unix(&home.runtime().join("nbd.sock"), "vol0").unwrap();
+    home.ok(&["suspend", "vol0"]);
+    let reader = thread::spawn(move || client.read(0, &mut [1; 512]));
+    thread::sleep(Duration::from_millis(100));
+    assert!(!reader.is_finished(), "the device holds it");
+    let begun = Instant::now();
+    home.ok(&["daemon", "--stop"]);
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    assert!(reader.join().unwrap().is_err());
+}
