@@ -1,7 +1,8 @@
 //! Replies as dmsetup prints them.
 //!
 //! # Source
-//! The formats of dmsetup 1.02.185, byte for byte.
+//! The format strings in dmsetup 1.02.185's binary. Where it puts prefixes, blanks and empty lines
+//! is from dmsetup.c as remembered, and is still to be held against a run on a real kernel.
 
 use std::fmt::Write;
 
