@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod model;
+pub mod scenario;
 pub mod script;
 pub mod targets;
 pub mod tools;

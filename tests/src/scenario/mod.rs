@@ -1,0 +1,14 @@
+//! One script, every driver: steps that run on the engine and on a kernel, and leave transcripts
+//! that must be equal.
+
+mod drivers;
+mod list;
+mod play;
+mod random;
+pub mod step;
+
+pub use drivers::{BASE_SECTORS, play_on_engine, play_through_dictionary};
+pub use list::{SCENARIOS, Scenario};
+pub use play::{Disk, OpenDisk, World, play};
+pub use random::{random_steps, shrink};
+pub use step::Step;
