@@ -7,6 +7,7 @@ use core::fmt;
 use crate::blockdev::BlockDev;
 use crate::devid::DevNo;
 use crate::errno::Errno;
+use crate::table::EscapedWord;
 
 /// A device that a table stands on, opened. Clones share the opening; it is closed with the last.
 #[derive(Clone)]
@@ -82,7 +83,7 @@ impl Component {
 /// As a table line says it, escaped.
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::table::write_word(f, &self.0.text)
+        EscapedWord(&self.0.text).fmt(f)
     }
 }
 

@@ -14,9 +14,9 @@ mod sync;
 use std::sync::Arc;
 
 use crate::backend::{Backend, Capabilities, Features};
-use crate::blockdev::BlockDev;
+use crate::blockdev::{BlockDev, DevInfo};
 use crate::command::{Command, Reply};
-use crate::component::TableMode;
+use crate::component::{OpenError, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::error::{DmError, ErrorKind};
 use crate::names::DmName;
@@ -115,6 +115,14 @@ impl Engine {
     /// one that records or fails, or a driver of one's own.
     pub fn attach(&self, word: &str, dev: Arc<dyn BlockDev>) -> DevNo {
         self.inner.files.attach(word, dev)
+    }
+
+    /// What the device that `word` names in a table line is: its number and its shape.
+    ///
+    /// # Errors
+    /// [`OpenError`] if a table line could not stand on it.
+    pub fn probe(&self, word: &str) -> Result<(DevNo, DevInfo), OpenError> {
+        opener::probe(&self.inner, word)
     }
 
     /// The names of the devices that have an active table, sorted.

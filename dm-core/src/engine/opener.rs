@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use crate::blockdev::{BlockDev, FileDev};
+use crate::blockdev::{BlockDev, DevInfo, FileDev};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
@@ -184,6 +184,19 @@ impl Opener for TableOpener<'_> {
         self.opened.insert(word.into(), component.clone());
         Ok(component)
     }
+}
+
+/// Opens what `word` names, and says what it is.
+pub(super) fn probe(engine: &Inner, word: &str) -> Result<(DevNo, DevInfo), OpenError> {
+    // Nothing stands on the owner of the table, which is not in the registry and has no number of a real device.
+    let name = DmName::new("probe").expect("it is a short word");
+    let number = DevNo {
+        major: MAPPED_MAJOR,
+        minor: u32::MAX,
+    };
+    let owner = Arc::new(Core::new(Weak::new(), number, name, None));
+    let component = TableOpener::new(engine, &owner).open(word, TableMode::ReadWrite)?;
+    Ok((component.number(), component.dev().info()))
 }
 
 /// Opens a mapped device, for writing only if it can be written.

@@ -23,8 +23,7 @@ use self::index::Index;
 
 pub use self::error::{ParamError, Reason, TableError};
 pub use self::line::{LINES_MAX, TableLine};
-pub(crate) use self::words::write_word;
-pub use self::words::{Word, Words};
+pub use self::words::{EscapedWord, Word, Words};
 
 /// A table at work: segments from sector 0 on, without gap or overlap, at least one.
 pub struct Table {

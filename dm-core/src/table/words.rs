@@ -169,17 +169,20 @@ impl Word<'_> {
     }
 }
 
-/// Writes `text` as one word: white space and backslashes get a backslash before them.
-pub(crate) fn write_word(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut rest = text;
-    while let Some(at) = rest.find(|c| c == '\\' || is_space(c)) {
-        f.write_str(&rest[..at])?;
-        f.write_str("\\")?;
-        let length = rest[at..].chars().next().map_or(1, char::len_utf8);
-        f.write_str(&rest[at..at + length])?;
-        rest = &rest[at + length..];
+/// Displays a text as one word: white space and backslashes get a backslash before them.
+#[derive(Clone, Copy, Debug)]
+pub struct EscapedWord<'a>(pub &'a str);
+
+impl fmt::Display for EscapedWord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(|c| c == '\\' || is_space(c)) {
+            // Both are one byte long.
+            write!(f, "{}\\{}", &rest[..at], &rest[at..=at])?;
+            rest = &rest[at + 1..];
+        }
+        f.write_str(rest)
     }
-    f.write_str(rest)
 }
 
 /// C's `isspace`: vertical tab counts.
@@ -215,14 +218,8 @@ mod tests {
 
     #[test]
     fn written_word_reads_back() {
-        struct Show<'a>(&'a str);
-        impl fmt::Display for Show<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_word(f, self.0)
-            }
-        }
         for text in ["plain", "two words", "back\\slash", "tab\there", "ü ü"] {
-            assert_eq!(split(&format!("{}", Show(text))), [text]);
+            assert_eq!(split(&format!("{}", EscapedWord(text))), [text]);
         }
     }
 

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::table::{TableLine, Words};
+use dm_core::table::{EscapedWord, TableLine, Words};
 
 use crate::failure::Failure;
-use crate::output::escape::word as word_of;
 
 /// Where a table is read from: an argument, a file, or else stdin.
 #[derive(Debug, Args)]
@@ -106,10 +105,10 @@ fn absolute(line: &TableLine) -> Result<Option<String>, DmError> {
                 let reason = format!("the path of {:?} is not UTF-8", word.text);
                 return Err(DmError::because(ErrorKind::InvalidTable, reason));
             };
-            words.push(word_of(&whole));
+            words.push(EscapedWord(&whole).to_string());
             changed = true;
         } else {
-            words.push(word_of(&word.text));
+            words.push(EscapedWord(&word.text).to_string());
         }
     }
     Ok(changed.then(|| words.join(" ")))
@@ -134,13 +133,8 @@ mod tests {
     }
 
     fn here(name: &str) -> String {
-        word_of(
-            std::env::current_dir()
-                .unwrap()
-                .join(name)
-                .to_str()
-                .unwrap(),
-        )
+        let path = std::env::current_dir().unwrap().join(name);
+        EscapedWord(path.to_str().unwrap()).to_string()
     }
 
     #[test]

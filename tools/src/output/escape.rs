@@ -1,4 +1,4 @@
-//! Text that others chose: kept from steering the terminal, and kept one word in a table line.
+//! Text that others chose: kept from steering the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -23,18 +23,6 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// `text` as one word of a line: white space and backslashes get a backslash before them.
-pub(crate) fn word(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, ' ' | '\t'..='\r' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
 
 fn steers(c: char) -> bool {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dm_core::table::TableLine;
+use dm_core::table::{EscapedWord, TableLine};
 
-use crate::output::escape::word;
 
 /// The length of each image.
 pub(super) const IMAGE_BYTES: u32 = 16 << 20;
@@ -112,7 +111,7 @@ impl Layout {
         let [left, right] = &self.images;
         let path = |path: &Path| {
             path.to_str()
-                .map(word)
+                .map(|text| EscapedWord(text).to_string())
                 .ok_or("the scratch folder is not UTF-8")
         };
         let text = template
@@ -126,7 +125,7 @@ impl Layout {
         let folder = self.images[0]
             .parent()
             .and_then(Path::to_str)
-            .map(word)
+            .map(|text| EscapedWord(text).to_string())
             .unwrap_or_default();
         let line = |line: &TableLine| line.to_string().replace(&format!("{folder}/"), "");
         let mut lines = vec![format!("{command} <<END")];

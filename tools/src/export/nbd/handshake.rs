@@ -38,6 +38,14 @@ pub(super) struct Session {
     pub(super) size: SectorCount,
 }
 
+/// An opened device, and what it was when it was opened: a client that was told so may find
+/// another device after a swap, but not another size.
+struct Export {
+    device: OpenDevice,
+    name: DmName,
+    info: DevInfo,
+}
+
 /// The handshake so far.
 struct Options<'a, S> {
     engine: &'a Engine,
@@ -53,6 +61,12 @@ enum Next {
     Options,
     Transmission(Box<Session>),
     End,
+}
+
+impl Export {
+    fn size(&self) -> ByteCount {
+        ByteCount(self.info.size.bytes().unwrap_or(u64::MAX))
+    }
 }
 
 /// Greets the client and obeys its options; `None` if it left.
@@ -160,7 +174,7 @@ impl<S: Stream> Options<'_, S> {
             }
             OptionRequest::Go(request) => return self.go(code, &request),
             OptionRequest::Info(request) => match self.open(&request.export) {
-                Ok(device) => self.facts(&device, &request),
+                Ok(export) => self.facts(&export, &request),
                 Err(refusal) => vec![refusal],
             },
             OptionRequest::List => self.list(),
@@ -192,7 +206,7 @@ impl<S: Stream> Options<'_, S> {
     }
 
     /// Opens the device: for reading only if it is read-only.
-    fn open(&self, export: &Text) -> Result<OpenDevice, OptionReply> {
+    fn open(&self, export: &Text) -> Result<Export, OptionReply> {
         let unknown = |message: &str| OptionReply::Error {
             error: OptionError::UNKNOWN_EXPORT,
             message: Text::lossy(message.as_bytes()),
@@ -201,11 +215,14 @@ impl<S: Stream> Options<'_, S> {
             true => unknown("name the export: there is more than one device, or none"),
             false => unknown("no active device has this name"),
         })?;
-        let id = DevId::Name(name);
-        self.engine
+        let id = DevId::Name(name.clone());
+        let device = self
+            .engine
             .open(&id, TableMode::ReadWrite)
             .or_else(|_| self.engine.open(&id, TableMode::ReadOnly))
-            .map_err(|error| unknown(&error.reason()))
+            .map_err(|error| unknown(&error.reason()))?;
+        let info = device.info();
+        Ok(Export { device, name, info })
     }
 
     fn list(&self) -> Vec<OptionReply> {
@@ -221,18 +238,16 @@ impl<S: Stream> Options<'_, S> {
     }
 
     /// What is to be told of an export, and that it is all.
-    fn facts(&self, device: &OpenDevice, request: &InfoRequest) -> Vec<OptionReply> {
-        let info = device.info();
-        let size = ByteCount(info.size.bytes().unwrap_or(u64::MAX));
+    fn facts(&self, export: &Export, request: &InfoRequest) -> Vec<OptionReply> {
         let mut facts = vec![Info::Export {
-            size,
-            flags: self.flags(&info),
+            size: export.size(),
+            flags: self.flags(&export.info),
         }];
-        if let Some(sizes) = block_sizes(&info) {
+        if let Some(sizes) = block_sizes(&export.info) {
             facts.push(Info::BlockSize(sizes));
         }
         if request.wanted.contains(&InfoKind::NAME) {
-            facts.push(Info::Name(Text::lossy(device.name().as_str().as_bytes())));
+            facts.push(Info::Name(Text::lossy(export.name.as_str().as_bytes())));
         }
         facts
             .into_iter()
@@ -256,10 +271,10 @@ impl<S: Stream> Options<'_, S> {
 
     fn go(&mut self, code: OptionCode, request: &InfoRequest) -> io::Result<Next> {
         match self.open(&request.export) {
-            Ok(device) => {
-                let facts = self.facts(&device, request);
+            Ok(export) => {
+                let facts = self.facts(&export, request);
                 self.reply(code, &facts)?;
-                Ok(self.transmission(device))
+                Ok(self.transmission(export))
             }
             Err(refusal) => {
                 self.reply(code, &[refusal])?;
@@ -270,30 +285,25 @@ impl<S: Stream> Options<'_, S> {
 
     /// The old way to use an export, which can only end in success or in the connection's end.
     fn export_name(&mut self, name: &Text) -> io::Result<Next> {
-        let Ok(device) = self.open(name) else {
+        let Ok(export) = self.open(name) else {
             return Ok(Next::End);
         };
-        let info = device.info();
-        let size = ByteCount(info.size.bytes().unwrap_or(u64::MAX));
         let mut bytes = Vec::new();
         ExportNameReply {
-            size,
-            flags: self.flags(&info),
+            size: export.size(),
+            flags: self.flags(&export.info),
         }
         .encode(self.client.padding(), &mut bytes);
         self.stream.write_all(&bytes)?;
-        Ok(self.transmission(device))
+        Ok(self.transmission(export))
     }
 
-    fn transmission(&self, device: OpenDevice) -> Next {
-        let block_status = self.allocation_of.as_ref() == Some(&device.name());
-        let size = device.info().size;
-        let framing = self.framing;
+    fn transmission(&self, export: Export) -> Next {
         Next::Transmission(Box::new(Session {
-            device,
-            framing,
-            block_status,
-            size,
+            framing: self.framing,
+            block_status: self.allocation_of.as_ref() == Some(&export.name),
+            size: export.info.size,
+            device: export.device,
         }))
     }
 
