@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dm_core::blockdev::MemDev;
+use dm_core::blockdev::{BlockDev, Fault, FaultDev, MemDev, Then};
 use dm_core::client::Dm;
 use dm_core::command::Slot;
 use dm_core::engine::Engine;
 use dm_core::error::ErrorKind;
-use dm_core::units::SectorCount;
-use dm_tests::script::{create, load, name, swap};
+use dm_core::io::Io;
+use dm_core::units::{Sector, SectorCount};
+use dm_tests::script::{create, load, name, open, swap};
 
 /// Tables and what is said of them. `DIR` is a folder with a file `disk.img` of 64 sectors.
 const WRONG: &[(&str, &str)] = &[
@@ -215,6 +216,37 @@ fn inactive_tables_count_for_circles() {
     );
     Dm::new(&engine).clear(name("a")).unwrap();
     swap(&engine, "b", "0 8 linear /dev/mapper/a 0").unwrap();
+}
+
+#[test]
+fn table_on_its_way_counts_for_circles() {
+    let engine = Engine::new();
+    let disk = Arc::new(FaultDev::new(Arc::new(MemDev::new(SectorCount(8)))));
+    engine.attach("disk", disk.clone());
+    create(&engine, "a", "0 8 linear disk 0").unwrap();
+    create(&engine, "b", "0 8 zero").unwrap();
+    load(&engine, "a", "0 8 linear /dev/mapper/b 0").unwrap();
+    disk.inject(Fault::always(None, Then::Hold));
+    let (done, ended) = std::sync::mpsc::channel();
+    let write = Io::write(Sector(0), vec![1; 512].into()).unwrap();
+    open(&engine, "a").submit(write.on_complete(move |_, result| done.send(result).unwrap()));
+    let swapper = {
+        let engine = engine.clone();
+        std::thread::spawn(move || Dm::new(engine).resume(name("a"), Default::default()))
+    };
+    let dm = Dm::new(&engine);
+    while dm.table(name("a"), Slot::Inactive).unwrap().1.len() == 1 {
+        std::thread::yield_now();
+    }
+    let error = load(&engine, "b", "0 8 linear /dev/mapper/a 0").unwrap_err();
+    assert!(
+        error.reason().ends_with("the device would stand on itself"),
+        "{}",
+        error.reason()
+    );
+    disk.release();
+    swapper.join().unwrap().unwrap();
+    assert_eq!(ended.recv().unwrap(), Ok(()));
 }
 
 #[test]

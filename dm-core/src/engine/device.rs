@@ -43,6 +43,8 @@ struct Slots {
     uuid: Option<DmUuid>,
     state: State,
     inactive: Option<Arc<Table>>,
+    /// The table on its way from the inactive slot to the active one.
+    incoming: Option<Arc<Table>>,
     open_count: u32,
     /// No longer in the registry.
     gone: bool,
@@ -69,6 +71,7 @@ impl Core {
             uuid,
             state,
             inactive: None,
+            incoming: None,
             open_count: 0,
             gone: false,
         };
@@ -141,6 +144,15 @@ impl Core {
         }
     }
 
+    /// Every table that is, or is about to be, in one of its slots.
+    pub(super) fn tables(&self) -> impl Iterator<Item = Arc<Table>> {
+        let slots = lock(&self.slots);
+        let waiting = [slots.inactive.clone(), slots.incoming.clone()];
+        // Looked at last, and under the lock: a swap puts its table here before it lets go of it.
+        let active = self.lane.table();
+        waiting.into_iter().chain([active]).flatten()
+    }
+
     /// Puts `table` into the inactive slot.
     pub(super) fn load(&self, table: Table) -> Result<(), DmError> {
         self.set_inactive(Event::Load, Some(Arc::new(table)))
@@ -188,6 +200,7 @@ impl Core {
             Action::Swap => {
                 slots.step(Event::Resume)?;
                 let (next, suspended) = (slots.inactive.take(), slots.state.suspended);
+                slots.incoming.clone_from(&next);
                 drop(slots);
                 self.swap(next, suspended, options, cancel)
             }
@@ -229,6 +242,7 @@ impl Core {
             Ok(_) => self.lane.swap(next.clone()),
             Err(_) => None,
         };
+        slots.incoming = None;
         drop(slots);
         resumed(next.as_deref());
         self.release();
@@ -240,6 +254,7 @@ impl Core {
     /// Puts a table back that could not be made active, unless another was loaded since.
     fn swap_failed(&self, next: Option<Arc<Table>>, error: DmError) -> DmError {
         let mut slots = lock(&self.slots);
+        slots.incoming = None;
         if let Ok(Action::StoreInactive) = slots.step(Event::SwapFailed) {
             slots.inactive = next;
         }
@@ -304,6 +319,20 @@ impl Core {
         let destroy = slots.step(event)? == Action::Destroy;
         slots.gone |= destroy;
         Ok(destroy)
+    }
+
+    /// The last user closed it, unless another came since. Whether it is to be destroyed; the
+    /// caller has the registry's lock.
+    pub(super) fn closed(&self) -> bool {
+        let mut slots = lock(&self.slots);
+        if slots.gone || slots.open_count > 0 {
+            return false;
+        }
+        let destroy = slots
+            .step(Event::LastClose)
+            .is_ok_and(|action| action == Action::Destroy);
+        slots.gone |= destroy;
+        destroy
     }
 
     /// Calls a deferred removal off.
@@ -404,22 +433,6 @@ impl Drop for OpenDevice {
         if let (false, Some(engine)) = (gone, self.core.engine.upgrade()) {
             engine.last_close(&self.core);
         }
-    }
-}
-
-impl Core {
-    /// The last user closed it, unless another came since. Whether it is to be destroyed; the
-    /// caller has the registry's lock.
-    pub(super) fn closed(&self) -> bool {
-        let mut slots = lock(&self.slots);
-        if slots.gone || slots.open_count > 0 {
-            return false;
-        }
-        let destroy = slots
-            .step(Event::LastClose)
-            .is_ok_and(|action| action == Action::Destroy);
-        slots.gone |= destroy;
-        destroy
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::command::Slot;
 use crate::component::{Component, OpenError};
 use crate::errno::Errno;
 
@@ -13,7 +12,7 @@ use super::registry::{Inner, MAPPED_MAJOR};
 /// each.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// The mapped devices, by minor number, and on which others each one's two tables stand.
+/// The mapped devices, by minor number, and on which others each one's tables stand.
 pub(super) struct Stack {
     below: BTreeMap<u32, BTreeSet<u32>>,
     above: BTreeMap<u32, BTreeSet<u32>>,
@@ -65,19 +64,13 @@ impl Stack {
     }
 }
 
-/// The mapped devices that either table of `core` stands on.
+/// The mapped devices that any table of `core` stands on.
 fn mapped_below(core: &Core) -> BTreeSet<u32> {
-    let tables = [Slot::Active, Slot::Inactive]
-        .into_iter()
-        .filter_map(|slot| core.table(slot));
     let mut minors = BTreeSet::new();
-    for table in tables {
-        let mapped = table.components().map(Component::number);
-        minors.extend(
-            mapped
-                .filter(|number| number.major == MAPPED_MAJOR)
-                .map(|number| number.minor),
-        );
+    for table in core.tables() {
+        let numbers = table.components().map(Component::number);
+        let mapped = numbers.filter(|number| number.major == MAPPED_MAJOR);
+        minors.extend(mapped.map(|number| number.minor));
     }
     minors
 }
