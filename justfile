@@ -8,6 +8,10 @@ test:
 quickstart:
     cargo run --release -- quickstart
 
+# A shell in a guest: just guest 6.1
+guest *KERNEL:
+    tests/vm/shell {{KERNEL}}
+
 # Table benchmarks.
 bench:
     cargo bench -p dm-core --bench table

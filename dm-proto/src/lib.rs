@@ -44,8 +44,7 @@
 //! ```
 //!
 //! # What this crate does not do
-//! It opens no device node and listens on no socket. NetBSD's own dialect, without the key `dialect`, is refused for
-//! now. It does not wipe keys from the memory that dictionaries and texts leave behind.
+//! It opens no device node and listens on no socket. It does not wipe keys from the memory that dictionaries and texts leave behind.
 #![forbid(unsafe_code)]
 
 pub mod frame;

@@ -4,12 +4,70 @@ use dm_core::command::{Command, Reply};
 use dm_core::error::{DmError, ErrorKind};
 
 use crate::frame::FRAME_MAX;
-use crate::netbsd::{LIMITS, command, keys, reply};
-use crate::proplib::{Dictionary, read_dictionary, write_dictionary};
+use crate::netbsd::{Caller, LIMITS, NetbsdServer, Nodes, command, keys, reply};
+use crate::proplib::{Dialect, Dictionary, Reader, read_dictionary, write_dictionary};
 
-/// Answers a request, whatever its bytes are.
+/// A driver's end, in both dialects.
 ///
-/// What is no request is answered with a failure. A reply past [`FRAME_MAX`] becomes a failure too.
+/// # Examples
+/// ```
+/// use dm_core::backend::Backend;
+/// use dm_core::engine::Engine;
+/// use dm_proto::server::Server;
+///
+/// let engine = Engine::new();
+/// let server = Server::new(engine.clone());
+/// let request = b"<plist version=\"1.0\"><dict><key>command</key><string>names</string>\
+///     <key>version</key><array><integer>4</integer><integer>0</integer><integer>0</integer></array></dict></plist>";
+/// let reply = server.respond(request, &|command| engine.call(command));
+/// assert!(String::from_utf8_lossy(&reply).contains("<key>cmd_data</key>\n\t<array/>"));
+/// ```
+pub struct Server {
+    netbsd: NetbsdServer,
+}
+
+impl Server {
+    /// A driver without devices in NetBSD's dialect, whose table lines stand on what `nodes` finds: an
+    /// [`Engine`](dm_core::engine::Engine) finds the host's files and block devices.
+    pub fn new(nodes: impl Nodes + 'static) -> Server {
+        Server::with_netbsd(NetbsdServer::new(nodes))
+    }
+
+    /// The same with a driver that was set up before.
+    pub fn with_netbsd(netbsd: NetbsdServer) -> Server {
+        Server { netbsd }
+    }
+
+    /// The driver in NetBSD's dialect.
+    pub fn netbsd(&self) -> &NetbsdServer {
+        &self.netbsd
+    }
+
+    /// Answers a request as [`respond`], in NetBSD's dialect too.
+    ///
+    /// Its text must then be one that NetBSD's kernel can read. Whoever sends it may change things.
+    pub fn respond(
+        &self,
+        request: &[u8],
+        call: &dyn Fn(Command) -> Result<Reply, DmError>,
+    ) -> Vec<u8> {
+        respond_within(FRAME_MAX, request, call, &|dictionary| {
+            let kernel = Reader::new().limits(LIMITS).dialect(Dialect::Kernel);
+            match kernel.read_dictionary(request) {
+                Ok(_) => self.netbsd.answer(dictionary, Caller::Root, call),
+                Err(error) => refuse(
+                    dictionary,
+                    DmError::new(ErrorKind::Protocol).with_source(error),
+                ),
+            }
+        })
+    }
+}
+
+/// Answers a request in the engine dialect, whatever its bytes are.
+///
+/// What is no request is answered with a failure. A reply past [`FRAME_MAX`] becomes a failure too. A request in NetBSD's
+/// dialect, which has devices of its own, is for a [`Server`].
 ///
 /// # Examples
 /// ```
@@ -28,7 +86,7 @@ use crate::proplib::{Dictionary, read_dictionary, write_dictionary};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn respond(request: &[u8], call: &dyn Fn(Command) -> Result<Reply, DmError>) -> Vec<u8> {
-    respond_within(FRAME_MAX, request, call)
+    respond_within(FRAME_MAX, request, call, &no_netbsd)
 }
 
 /// Answers with at most `limit` bytes, or else with a failure.
@@ -36,9 +94,11 @@ fn respond_within(
     limit: usize,
     request: &[u8],
     call: &dyn Fn(Command) -> Result<Reply, DmError>,
+    netbsd: &dyn Fn(Dictionary) -> Dictionary,
 ) -> Vec<u8> {
     let answer = match read_dictionary(request, &LIMITS) {
-        Ok(request) => answer(request, call),
+        Ok(request) if request.contains(keys::DIALECT) => answer_engine(request, call),
+        Ok(request) => netbsd(request),
         Err(error) => refuse(
             Dictionary::new(),
             DmError::new(ErrorKind::Protocol).with_source(error),
@@ -56,14 +116,6 @@ fn respond_within(
     ))
 }
 
-/// Answers in the dialect of the request.
-fn answer(request: Dictionary, call: &dyn Fn(Command) -> Result<Reply, DmError>) -> Dictionary {
-    match request.contains(keys::DIALECT) {
-        true => answer_engine(request, call),
-        false => answer_netbsd(request),
-    }
-}
-
 fn answer_engine(
     mut request: Dictionary,
     call: &dyn Fn(Command) -> Result<Reply, DmError>,
@@ -75,9 +127,9 @@ fn answer_engine(
     reply::encode(request, &result)
 }
 
-/// Answers as NetBSD's driver does; for now, that it can not.
-fn answer_netbsd(request: Dictionary) -> Dictionary {
-    let reason = "the NetBSD dialect is not built yet";
+/// Says that there is no driver in NetBSD's dialect.
+fn no_netbsd(request: Dictionary) -> Dictionary {
+    let reason = "the NetBSD dialect is not spoken here";
     refuse(request, DmError::because(ErrorKind::Unsupported, reason))
 }
 
@@ -133,16 +185,15 @@ mod tests {
         request.remove(keys::DIALECT);
         let error = refused(&write_dictionary(&request));
         assert_eq!(error.kind, ErrorKind::Unsupported);
-        assert_eq!(error.reason(), "the NetBSD dialect is not built yet");
+        assert_eq!(error.reason(), "the NetBSD dialect is not spoken here");
     }
 
     #[test]
     fn reply_past_a_frame_becomes_a_failure() {
         let request = write_dictionary(&command::encode(&Command::Version));
         let long = "x".repeat(2000);
-        let text = respond_within(2000, &request, &|_| {
-            Err(DmError::because(ErrorKind::Io, long.as_str()))
-        });
+        let call = |_| Err(DmError::because(ErrorKind::Io, long.as_str()));
+        let text = respond_within(2000, &request, &call, &no_netbsd);
         let answer = read_dictionary(&text, &LIMITS).unwrap();
         let error = reply::decode(&Command::Version, &answer).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);

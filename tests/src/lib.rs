@@ -1,7 +1,9 @@
 //! What the cross-crate tests share: a model of tables, targets of their own, a watchdog.
 #![forbid(unsafe_code)]
 
+pub mod guest;
 pub mod model;
+pub mod replay;
 pub mod scenario;
 pub mod script;
 pub mod targets;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
 use dm_core::error::ErrorKind;
+use dm_linux::Linux;
 use dm_proto::socket::SocketBackend;
 
 use crate::daemon;
@@ -50,8 +51,11 @@ impl Choice {
     /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
     pub(crate) fn connect(&self) -> Result<Connected, Failure> {
         match self {
-            // This build has no kernel backend, so that auto has nothing to choose from.
-            Choice::Auto | Choice::Engine => {
+            Choice::Auto => match dm_linux::probe::usable() {
+                Ok(_) => Choice::Linux.connect(),
+                Err(_) => Choice::Engine.connect(),
+            },
+            Choice::Engine => {
                 let dir = RuntimeDir::from_env()?;
                 let backend = daemon::start::connect_or_start(&dir)?;
                 let described = format!("the engine, in the daemon at {}", dir.control().display());
@@ -66,7 +70,18 @@ impl Choice {
                 let nbd = path.parent().map(|dir| dir.join("nbd.sock"));
                 Ok(Connected::new(backend, described, nbd))
             }
-            Choice::Linux | Choice::NetBsd => {
+            Choice::Linux => {
+                let backend = Linux::open().map_err(|error| {
+                    let failure = Failure::from(error);
+                    failure.hint("--backend engine works everywhere")
+                })?;
+                Ok(Connected::new(
+                    backend,
+                    "the Linux kernel's device mapper".into(),
+                    None,
+                ))
+            }
+            Choice::NetBsd => {
                 let reason = format!("this build has no {self} backend yet");
                 let failure = Failure::because(ErrorKind::Unsupported, reason);
                 Err(failure.hint("--backend engine works everywhere"))
@@ -76,7 +91,7 @@ impl Choice {
 }
 
 impl Connected {
-    fn new(backend: SocketBackend, described: String, nbd: Option<PathBuf>) -> Connected {
+    fn new(backend: impl Backend + 'static, described: String, nbd: Option<PathBuf>) -> Connected {
         let backend: Box<dyn Backend> = Box::new(backend);
         Connected {
             dm: Dm::new(backend),

@@ -24,17 +24,26 @@ fn write_to_a_full_disk_is_enospc_and_the_rest_goes_on() {
     std::fs::create_dir(&folder).unwrap();
     let mut child = Command::new("unshare")
         .args(["--map-root-user", "--mount", "bash", "-c", SERVE, "bash"])
-        .args([folder.as_os_str(), env!("CARGO_BIN_EXE_dmctl").as_ref(), socket.as_os_str()])
+        .args([
+            folder.as_os_str(),
+            env!("CARGO_BIN_EXE_dmctl").as_ref(),
+            socket.as_os_str(),
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     if line.is_empty() {
         let said = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        assert!(std::env::var_os("CI").is_none(), "no file system of its own: {said}");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no file system of its own: {said}"
+        );
         eprintln!("SKIPPED: a mount namespace is needed for a full disk: {said}");
         return;
     }
@@ -45,7 +54,10 @@ fn write_to_a_full_disk_is_enospc_and_the_rest_goes_on() {
     assert_eq!(Errno::from(&error), Errno::ENOSPC);
     let mut read = vec![0; 512 << 10];
     client.read(0, &mut read).unwrap();
-    assert!(read == megabyte[..512 << 10], "what was written before is there");
+    assert!(
+        read == megabyte[..512 << 10],
+        "what was written before is there"
+    );
     client.trim(0, 512 << 10).unwrap();
     client.write(4 << 20, &megabyte[..256 << 10]).unwrap();
     client.flush().unwrap();

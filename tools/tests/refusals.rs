@@ -212,18 +212,36 @@ fn wrong_command_lines_are_2() {
 #[test]
 fn backends_of_kernels_are_said_to_be_missing_in_one_line() {
     let home = Home::new();
-    for name in ["linux", "netbsd"] {
-        let stderr = home.fails(1, &["--backend", name, "ls"]);
-        assert!(
-            stderr.starts_with(&format!(
-                "dmctl: ls: this build has no {name} backend yet\n"
-            )),
-            "{stderr}"
-        );
-    }
+    let stderr = home.fails(1, &["--backend", "netbsd", "ls"]);
+    assert!(
+        stderr.starts_with("dmctl: ls: this build has no netbsd backend yet\n"),
+        "{stderr}"
+    );
     let mut command = home.command(&["ls"]);
-    command.env("DM_BACKEND", "linux");
+    command.env("DM_BACKEND", "netbsd");
     assert_eq!(common::finish(command, "").code, Some(1));
+}
+
+#[test]
+fn kernel_without_device_mapper_is_said_in_one_line() {
+    let home = Home::new();
+    if dm_linux::probe::usable().is_ok() {
+        eprintln!("SKIPPED: this host has a device mapper");
+        return;
+    }
+    let ended = home.run(&["--backend", "linux", "ls"]);
+    assert!(matches!(ended.code, Some(1 | 3)), "{ended:?}");
+    assert!(ended.stderr.starts_with("dmctl: ls: "), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .ends_with("hint: --backend engine works everywhere\n"),
+        "{ended:?}"
+    );
+    // Then auto is the engine.
+    let ended = home.run(&["--backend", "auto", "-v", "ls"]);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("backend: the engine"), "{ended:?}");
 }
 
 #[test]

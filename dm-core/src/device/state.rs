@@ -78,9 +78,6 @@ pub enum Refusal {
     /// It is suspended and has no table to go on with.
     #[error("the device has no table")]
     NoTable,
-    /// It is not to be removed.
-    #[error("the device is not to be removed")]
-    NotDeferred,
 }
 
 /// One row of the transition table: when an event meets a state that fits `when`, then what.
@@ -128,8 +125,7 @@ pub const ROWS: &[Row] = &[
     row(Event::RemoveDeferred, [ANY, ANY, ANY, NO,  ANY], [NO,   NO,   KEEP, KEEP, NO],   Action::Destroy),
     row(Event::RemoveDeferred, [ANY, ANY, ANY, YES, ANY], [KEEP, KEEP, KEEP, KEEP, YES],  Action::None),
     row(Event::RemoveForced,   [ANY, ANY, ANY, ANY, ANY], [NO,   NO,   KEEP, KEEP, NO],   Action::Destroy),
-    row(Event::CancelRemove,   [ANY, ANY, ANY, ANY, YES], [KEEP, KEEP, KEEP, KEEP, NO],   Action::None),
-    no (Event::CancelRemove,   [ANY, ANY, ANY, ANY, NO],  Refusal::NotDeferred),
+    row(Event::CancelRemove,   [ANY, ANY, ANY, ANY, ANY], [KEEP, KEEP, KEEP, KEEP, NO],   Action::None),
     row(Event::Open,           [ANY, ANY, ANY, ANY, ANY], [KEEP, KEEP, KEEP, YES,  KEEP], Action::None),
     row(Event::LastClose,      [ANY, ANY, ANY, ANY, YES], [NO,   NO,   KEEP, NO,   NO],   Action::Destroy),
     row(Event::LastClose,      [ANY, ANY, ANY, ANY, NO],  [KEEP, KEEP, KEEP, NO,   KEEP], Action::None),
@@ -177,7 +173,7 @@ impl Refusal {
     pub const fn errno(self) -> Errno {
         match self {
             Refusal::InUse => Errno::EBUSY,
-            Refusal::NoTable | Refusal::NotDeferred => Errno::EINVAL,
+            Refusal::NoTable => Errno::EINVAL,
         }
     }
 }

@@ -46,6 +46,8 @@ struct Slots {
     /// The table on its way from the inactive slot to the active one.
     incoming: Option<Arc<Table>>,
     open_count: u32,
+    /// A table was loaded once. Before, there is nothing to open, as in the kernel.
+    begun: bool,
     /// No longer in the registry.
     gone: bool,
 }
@@ -73,6 +75,7 @@ impl Core {
             inactive: None,
             incoming: None,
             open_count: 0,
+            begun: false,
             gone: false,
         };
         Core {
@@ -166,6 +169,7 @@ impl Core {
     fn set_inactive(&self, event: Event, table: Option<Arc<Table>>) -> Result<(), DmError> {
         let mut slots = lock(&self.slots);
         slots.step(event)?;
+        slots.begun |= table.is_some();
         let old = std::mem::replace(&mut slots.inactive, table);
         // A table closes its devices, which takes their locks.
         drop(slots);
@@ -306,6 +310,10 @@ impl Core {
     /// Opens it.
     pub(super) fn open(self: &Arc<Self>) -> Result<OpenDevice, DmError> {
         let mut slots = lock(&self.slots);
+        if !slots.begun && !slots.gone {
+            let error = DmError::because(ErrorKind::Invalid, "the device never had a table");
+            return Err(error.with_errno(Errno::ENXIO));
+        }
         slots.step(Event::Open)?;
         slots.open_count += 1;
         drop(slots);
@@ -401,7 +409,7 @@ impl From<Refusal> for DmError {
     fn from(refusal: Refusal) -> DmError {
         let kind = match refusal {
             Refusal::InUse => ErrorKind::Busy,
-            Refusal::NoTable | Refusal::NotDeferred => ErrorKind::Invalid,
+            Refusal::NoTable => ErrorKind::Invalid,
         };
         DmError::new(kind)
             .with_errno(refusal.errno())

@@ -18,7 +18,7 @@ use crate::blockdev::{BlockDev, DevInfo};
 use crate::command::{Command, Reply};
 use crate::component::{OpenError, TableMode};
 use crate::devid::{DevId, DevNo};
-use crate::error::{DmError, ErrorKind};
+use crate::error::DmError;
 use crate::names::DmName;
 use crate::target::{TARGETS, TargetKind};
 use crate::version::Version;
@@ -92,22 +92,12 @@ impl Engine {
     /// Opens a device for io. It counts as a user until it is dropped.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::Permission`] if it is to be written
-    /// and is read-only.
+    /// [`NotFound`](crate::error::ErrorKind::NotFound) if there is none, [`Invalid`](crate::error::ErrorKind::Invalid) if it never had a table,
+    /// [`Permission`](crate::error::ErrorKind::Permission) if it is to be written and is read-only.
     pub fn open(&self, id: &DevId, mode: TableMode) -> Result<OpenDevice, DmError> {
         self.inner
             .find(id)
-            .and_then(|core| {
-                opener::open_core(&core, mode).map_err(|error| {
-                    let kind = match error.errno {
-                        crate::errno::Errno::EACCES => ErrorKind::Permission,
-                        _ => ErrorKind::NotFound,
-                    };
-                    DmError::new(kind)
-                        .with_errno(error.errno)
-                        .with_source(error)
-                })
-            })
+            .and_then(|core| opener::open_core(&core, mode))
             .map_err(|error| error.about("open", Some(id.to_string())))
     }
 

@@ -9,6 +9,7 @@ use crate::blockdev::{BlockDev, DevInfo, FileDev};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
+use crate::error::{DmError, ErrorKind};
 use crate::locks::lock;
 use crate::names::DmName;
 
@@ -84,7 +85,7 @@ impl<'a> TableOpener<'a> {
                 let core = self.engine.find(&DevId::Number(number));
                 let core = core.map_err(|_| {
                     OpenError::new(
-                        Errno::ENODEV,
+                        Errno::ENXIO,
                         format!("no mapped device has number {number}"),
                     )
                 })?;
@@ -106,7 +107,9 @@ impl<'a> TableOpener<'a> {
         stack.check(self.owner, core)?;
         let number = core.number;
         self.share(number, || {
-            let device = open_core(core, mode)?;
+            let device = open_core(core, mode).map_err(|error| {
+                OpenError::new(error.context.errno.unwrap_or(Errno::ENXIO), error.reason())
+            })?;
             Ok(Component::new(Arc::new(device), number, number.to_string()))
         })
     }
@@ -200,14 +203,13 @@ pub(super) fn probe(engine: &Inner, word: &str) -> Result<(DevNo, DevInfo), Open
 }
 
 /// Opens a mapped device, for writing only if it can be written.
-pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice, OpenError> {
-    let device = core.open().map_err(|error| {
-        OpenError::new(error.context.errno.unwrap_or(Errno::ENXIO), error.reason())
-    })?;
+pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice, DmError> {
+    let device = core.open()?;
     match mode {
-        TableMode::ReadWrite if device.info().read_only => {
-            Err(OpenError::new(Errno::EACCES, "the device is read-only"))
-        }
+        TableMode::ReadWrite if device.info().read_only => Err(DmError::because(
+            ErrorKind::Permission,
+            "the device is read-only",
+        )),
         _ => Ok(device),
     }
 }

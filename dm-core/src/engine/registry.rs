@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use crate::command::{Create, RemoveMode};
 use crate::device::Event;
 use crate::devid::{DevId, DevNo};
+use crate::errno::Errno;
 use crate::error::{DmError, ErrorKind};
 use crate::locks::lock;
 use crate::names::{DmName, DmUuid};
@@ -93,11 +94,10 @@ impl Inner {
     /// Gives a device another name.
     pub(super) fn rename(&self, id: &DevId, name: DmName) -> Result<Arc<Core>, DmError> {
         let mut registry = self.registry();
-        // The kernel looks whether the name is free before it looks for the device.
-        registry.check_free(Some(&name), None)?;
         let core = registry
             .find(id)
             .ok_or_else(|| DmError::new(ErrorKind::NotFound))?;
+        registry.check_free(Some(&name), None)?;
         registry.names.remove(&core.name());
         registry.names.insert(name.clone(), core.clone());
         core.set_name(name);
@@ -107,10 +107,10 @@ impl Inner {
     /// Gives a device its uuid.
     pub(super) fn set_uuid(&self, id: &DevId, uuid: DmUuid) -> Result<Arc<Core>, DmError> {
         let mut registry = self.registry();
-        registry.check_free(None, Some(&uuid))?;
         let core = registry
             .find(id)
             .ok_or_else(|| DmError::new(ErrorKind::NotFound))?;
+        registry.check_free(None, Some(&uuid))?;
         if core.uuid().is_some() {
             return Err(DmError::because(
                 ErrorKind::Invalid,
@@ -206,10 +206,12 @@ impl Registry {
                     ErrorKind::Invalid,
                     format!("minor {minor} is more than {MINOR_MAX}"),
                 )),
+                // The errno is the kernel's.
                 (_, true) => Err(DmError::because(
                     ErrorKind::Exists,
                     format!("minor {minor} is taken"),
-                )),
+                )
+                .with_errno(Errno::ENXIO)),
                 (_, false) => Ok(minor),
             };
         }

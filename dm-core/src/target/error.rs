@@ -1,8 +1,9 @@
-//! `error`: every request fails with `EIO`.
+//! `error [DEV START]`: every request fails with `EIO`.
 
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use crate::component::Component;
 use crate::errno::Errno;
 use crate::table::ParamError;
 use crate::units::SectorRange;
@@ -11,13 +12,20 @@ use crate::version::Version;
 use super::{Build, Route, Target, TargetKind, TargetShape};
 
 /// # Source
-/// `drivers/md/dm-target.c`. As there, parameters are ignored and not shown again.
+/// `drivers/md/dm-target.c`. As there, two words are a device, which is opened and gives its
+/// limits, and a sector on it; any other words are ignored, and none are shown again.
 pub(super) const KIND: TargetKind = TargetKind::new("error", Version(1, 7, 0), build);
 
-struct Fail;
+struct Fail {
+    component: Option<Component>,
+}
 
-fn build(_: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
-    Ok(Box::new(Fail))
+fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
+    let component = match build.words.remaining() {
+        2 => Some(build.area(build.range.length())?.0),
+        _ => None,
+    };
+    Ok(Box::new(Fail { component }))
 }
 
 impl Target for Fail {
@@ -31,5 +39,9 @@ impl Target for Fail {
 
     fn params(&self) -> String {
         String::new()
+    }
+
+    fn components(&self, visit: &mut dyn FnMut(&Component)) {
+        self.component.iter().for_each(visit);
     }
 }

@@ -23,9 +23,13 @@
 //! A failure has `error_kind`, `error`, `errno` and perhaps `error_line` instead. In this dialect a reply never repeats
 //! the table that its request carried: that may be long, and hold keys.
 //!
+//! Without that key, a [`NetbsdServer`] answers as NetBSD's own driver does, byte for byte, over devices of its own whose
+//! io goes through an engine.
+//!
 //! A string that contains a NUL, which libprop's can not, travels as data.
 
 pub mod command;
+mod dialect;
 mod fields;
 mod flags;
 pub mod keys;
@@ -33,6 +37,7 @@ pub mod reply;
 mod request;
 mod segments;
 
+pub use dialect::{Caller, Disk, Mapped, Module, NetbsdServer, Nodes};
 pub use fields::{Fault, FieldError};
 pub use flags::WireFlags;
 

@@ -20,24 +20,40 @@
 //! # Ok::<(), dm_proto::proplib::ReadError>(())
 //! ```
 //!
+//! # Features
+//! - `serde`: `to_dictionary` and `from_dictionary` make a program's own types dictionaries and back, and property
+//!   lists go into other formats. There a dictionary is a map and an integer a number. In a format for people, as JSON,
+//!   data is a string in base64, and a string that is no UTF-8 has U+FFFD in its place: both are read back as strings.
+//! - `plist`: [`Value`] and [`Dictionary`] from and to those of the plist crate, by `TryFrom`.
+//!
 //! # Source
 //! proplib(3), prop_dictionary(3); vectors captured from libprop in `tests/vectors/proplib`.
 
 mod base64;
+#[cfg(any(feature = "plist", feature = "serde"))]
+mod convert;
 mod dictionary;
 mod error;
 mod lexer;
 mod limits;
 mod number;
 mod parser;
+#[cfg(feature = "plist")]
+mod plist;
 mod reader;
 mod scan;
+#[cfg(feature = "serde")]
+mod serde;
 mod sink;
 mod tag;
 mod text;
 mod value;
 mod writer;
 
+#[cfg(feature = "serde")]
+pub use self::serde::{from_dictionary, from_value, to_dictionary, to_value};
+#[cfg(any(feature = "plist", feature = "serde"))]
+pub use convert::{ConvertError, Path, Step, Unfit};
 pub use dictionary::{Dictionary, Iter, KeyTooLong, MAX_KEY};
 pub use error::{ReadError, Reason};
 pub use limits::Limits;

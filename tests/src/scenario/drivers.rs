@@ -77,18 +77,20 @@ fn play_with(backend: &dyn Backend, engine: &Engine, steps: &[Step]) -> Vec<Stri
     let open = |device: &str, mode: TableMode| {
         let name = DmName::new(device).map_err(|_| Errno::EINVAL)?;
         let opened = engine.open(&DevId::Name(name), mode);
-        let errno = |error: dm_core::error::DmError| error.context.errno.unwrap_or(Errno::EIO);
+        // A device that is not there has no node, in a kernel's folder.
+        let errno = |error: dm_core::error::DmError| match error.kind {
+            dm_core::error::ErrorKind::NotFound => Errno::ENOENT,
+            _ => error.context.errno.unwrap_or(Errno::EIO),
+        };
         opened
             .map(|disk| Box::new(EngineDisk(disk)) as Box<dyn Disk>)
             .map_err(errno)
     };
-    // What a table line shows of a device in memory is its word.
-    let words = |line: String| line.replace("base0", "$0").replace("base1", "$1");
     let world = World {
         backend,
         open: &open,
         bases: &bases,
         numbers: &numbers,
     };
-    play(steps, &world).into_iter().map(words).collect()
+    play(steps, &world)
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use dm_core::backend::Backend;
-use dm_core::command::{Command, DeviceInfo, Reply};
+use dm_core::command::{Command, DeviceInfo, Reply, Slot};
 use dm_core::component::TableMode;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
@@ -153,7 +153,23 @@ impl Player<'_> {
         for (at, base) in self.world.bases.iter().enumerate() {
             text = text.replace(&format!("${at}"), base);
         }
-        text
+        // By number: a kernel's device has no node before its first resume.
+        let words = text.split_inclusive([' ', '\n']).map(|word| {
+            let device = word.trim_end().strip_prefix("/dev/mapper/")?;
+            let device = super::step::name(device).into();
+            let command = Command::Info {
+                device,
+                slot: Slot::Active,
+            };
+            let Ok(Reply::Device(info)) = self.world.backend.call(command) else {
+                return None;
+            };
+            Some(format!("{}{}", info.number, &word[word.trim_end().len()..]))
+        });
+        let words = words.zip(text.split_inclusive([' ', '\n']));
+        words
+            .map(|(number, word)| number.unwrap_or_else(|| word.to_owned()))
+            .collect()
     }
 
     fn ask(&self, command: Command) -> String {
@@ -205,20 +221,18 @@ impl Player<'_> {
         }
     }
 
-    /// Lines with the base devices' names in place of their numbers; a number of long ones.
+    /// Lines with the base devices as scripts name them; of many lines, a sum.
     fn lines(&self, lines: &[TableLine]) -> String {
         let mut text = String::new();
         for line in lines {
             let _ = write!(text, "| {} {} {}", line.start, line.length, line.target);
             for word in line.params.split(' ') {
-                match word.parse::<DevNo>() {
-                    Ok(number) => {
-                        let _ = write!(text, " {}", self.number(number));
-                    }
-                    Err(_) => {
-                        let _ = write!(text, " {word}");
-                    }
-                }
+                let base = self.world.bases.iter().position(|base| base == word);
+                let _ = match (word.parse::<DevNo>(), base) {
+                    (Ok(number), _) => write!(text, " {}", self.number(number)),
+                    (_, Some(base)) => write!(text, " ${base}"),
+                    (_, None) => write!(text, " {word}"),
+                };
             }
         }
         if text.len() > 4000 {

@@ -17,8 +17,8 @@ fn random_step(rng: &mut Rng) -> Step {
     match rng.u8(0..40) {
         0..=4 => step::create(device),
         5 => step::create_uuid(device, &format!("U-{}", rng.u8(..3))),
-        6..=11 => step::load(device, &random_table(rng, device)),
-        12 => step::load_ro(device, &random_table(rng, device)),
+        6..=11 => step::load(device, &random_table(rng)),
+        12 => step::load_ro(device, &random_table(rng)),
         13..=18 => step::resume(device),
         19 => step::suspend_noflush(device),
         20 | 21 => step::suspend(device),
@@ -42,9 +42,9 @@ fn random_step(rng: &mut Rng) -> Step {
     }
 }
 
-/// A table of one to three lines; sometimes a wrong one. Mapped devices only stand on those with
-/// names before theirs, since a kernel does not look for circles.
-fn random_table(rng: &mut Rng, device: &str) -> String {
+/// A table of one to three lines over the base devices; sometimes a wrong one. It does not stand
+/// on other mapped devices, whose lengths change: quirk 101 would be met all the time.
+fn random_table(rng: &mut Rng) -> String {
     let mut text = String::new();
     let mut start = 0;
     for _ in 0..rng.usize(1..=3) {
@@ -58,7 +58,6 @@ fn random_table(rng: &mut Rng, device: &str) -> String {
                 rng.u64(..40),
                 40 + rng.u64(..20)
             ),
-            3 if device != "a" => format!("linear /dev/mapper/a {}", rng.u64(..8)),
             _ => format!("linear ${base} {}", rng.u64(..64)),
         };
         text.push_str(&format!("{start} {length} {line}\n"));
@@ -67,7 +66,6 @@ fn random_table(rng: &mut Rng, device: &str) -> String {
     match rng.u8(0..12) {
         0 => format!("{text}{start} 8 nonesuch\n"),
         1 => format!("{text}{} 8 zero\n", start + 1),
-        2 => format!("{text}{start} 8 linear $0 999999999\n"),
         _ => text,
     }
 }

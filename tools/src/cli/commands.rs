@@ -7,8 +7,8 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    clear, completions, create, daemon, deps, export, info, load, ls, message, quickstart, remove,
-    remove_all, rename, resume, run, status, suspend, table, targets, version, wait,
+    clear, completions, create, daemon, deps, export, info, load, ls, message, plist, quickstart,
+    remove, remove_all, rename, resume, run, status, suspend, table, targets, version, wait,
 };
 
 /// A verb.
@@ -80,6 +80,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "daemon",
         &[],
         "Start, stop or look at the daemon that holds the engine",
+    ),
+    verb::<plist::Plist>(
+        "plist",
+        &[],
+        "Check a property list and print it as libprop writes it",
     ),
     verb::<quickstart::Quickstart>("quickstart", &[], "See it all work on two scratch images"),
     verb::<completions::Completions>("completions", &[], "Print a shell's completion script"),

@@ -19,6 +19,7 @@ mod info;
 mod load;
 mod ls;
 mod message;
+mod plist;
 mod quickstart;
 mod remove;
 mod remove_all;

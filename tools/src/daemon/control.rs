@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dm_core::engine::Cancel;
 use dm_proto::frame::{FRAME_MAX, read_frame, write_frame};
-use dm_proto::server::respond;
+use dm_proto::server::Server;
 use tracing::{debug, warn};
 
 use super::hub::Hub;
@@ -32,6 +32,8 @@ pub(super) struct Control {
 /// What its threads share.
 struct Shared {
     hub: Hub,
+    /// Answers in both dialects; NetBSD's has devices of its own.
+    server: Server,
     /// What a status starts from.
     status: DaemonStatus,
     /// Whom to tell that the daemon is to end.
@@ -64,6 +66,7 @@ impl Control {
     ) -> io::Result<Control> {
         let (connections, left) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared {
+            server: Server::new(hub.engine().clone()),
             hub,
             status,
             stop,
@@ -199,7 +202,9 @@ impl Shared {
         for request in requests {
             let reply = match Order::read(&request) {
                 Some(order) => self.obey(order),
-                None => respond(&request, &|command| self.hub.call(command, cancel)),
+                None => self
+                    .server
+                    .respond(&request, &|command| self.hub.call(command, cancel)),
             };
             let mut output = stream;
             if let Err(error) = write_frame(&mut output, &reply) {

@@ -55,10 +55,10 @@ impl Answer {
 }
 
 /// Writes data to stdout. Who reads no further has what they want.
-pub(crate) fn write_stdout(text: &str) -> io::Result<()> {
+pub(crate) fn write_stdout(text: &(impl AsRef<[u8]> + ?Sized)) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout
-        .write_all(text.as_bytes())
+        .write_all(text.as_ref())
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

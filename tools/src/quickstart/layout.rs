@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use dm_core::table::{EscapedWord, TableLine};
 
-
 /// The length of each image.
 pub(super) const IMAGE_BYTES: u32 = 16 << 20;
 

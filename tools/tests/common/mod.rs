@@ -75,7 +75,8 @@ impl Home {
             .current_dir(self.path())
             .env("DM_RUNTIME_DIR", self.runtime())
             .env("COLUMNS", "100")
-            .env_remove("DM_BACKEND")
+            // On a host with a device mapper, auto would be the kernel's.
+            .env("DM_BACKEND", "engine")
             .stdin(Stdio::null());
         command
     }

@@ -1,0 +1,327 @@
+//! Linux's device mapper as a backend.
+
+use std::sync::OnceLock;
+
+use dm_core::backend::{Backend, Capabilities, Features};
+use dm_core::command::{Command, Create, Dep, DeviceInfo, RemoveMode, Reply, Slot, SuspendOptions};
+use dm_core::devid::DevId;
+use dm_core::error::{DmError, ErrorKind};
+use dm_core::names::{DmName, DmUuid};
+use dm_core::units::Sector;
+use dm_core::version::Version;
+
+use crate::abi::command::Request;
+use crate::abi::reply::{self as wire, ReplyData};
+use crate::abi::view::View;
+use crate::abi::{ByteOrder, Call, Flags, Payload};
+use crate::buffer::{self, Buffer, Secrecy};
+use crate::control::Control;
+use crate::meaning;
+use crate::nodes::{NodeError, Nodes};
+use crate::refusal::refused;
+use crate::request;
+use crate::sys::Sys;
+
+/// The driver of the running kernel.
+///
+/// Threads may share it: the kernel takes their commands side by side, and a thread that waits for
+/// an event holds up no other.
+///
+/// A node in `/dev/mapper` that can not be made or removed is a warning in the log, since the
+/// command itself was obeyed.
+#[derive(Debug)]
+pub struct Linux<S = Control> {
+    sys: S,
+    nodes: Nodes,
+    /// What the first reply said.
+    version: OnceLock<Version>,
+}
+
+impl Linux {
+    /// Opens the control node, and makes it if it is missing and this user is root.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the kernel has no driver, [`ErrorKind::Permission`] if this
+    /// user may not use it.
+    pub fn open() -> Result<Linux, DmError> {
+        let linux = Linux::new(Control::new(), Nodes::default());
+        linux.sys.ready()?;
+        Ok(linux)
+    }
+}
+
+impl<S: Sys> Linux<S> {
+    /// The driver behind `sys`, which is not asked anything yet.
+    pub const fn new(sys: S, nodes: Nodes) -> Linux<S> {
+        Linux {
+            sys,
+            nodes,
+            version: OnceLock::new(),
+        }
+    }
+
+    /// Who answers.
+    pub const fn sys(&self) -> &S {
+        &self.sys
+    }
+
+    /// The version of the driver's interface, which is asked for at most once.
+    ///
+    /// # Errors
+    /// As [`Linux::open`]; [`ErrorKind::Protocol`] if it is not version 4.
+    pub fn version(&self) -> Result<Version, DmError> {
+        match self.version.get() {
+            Some(version) => Ok(*version),
+            None => Ok(self
+                .ask(&request::plain(Call::Version, Flags::empty()))?
+                .header
+                .version),
+        }
+    }
+
+    /// Sends a request, with a larger buffer as long as the reply does not fit.
+    pub(crate) fn ask(&self, request: &Request<'_>) -> Result<wire::Reply, DmError> {
+        let (call, flags) = (request.call, request.header.flags);
+        self.require(request.since())?;
+        self.sys.ready()?;
+        let secrecy = match flags.contains(Flags::SECURE_DATA) {
+            true => Secrecy::Secret,
+            false => Secrecy::Open,
+        };
+        let first = match call.reply() {
+            Payload::None => 0,
+            _ => buffer::FIRST,
+        };
+        let mut size = request.size().max(first);
+        loop {
+            let mut buffer = Buffer::new(size, secrecy)?;
+            request.encode(buffer.bytes_mut(), ByteOrder::NATIVE)?;
+            self.sys
+                .ioctl(call, &mut buffer)
+                .map_err(|errno| refused(call, flags, errno))?;
+            let view = View::new(buffer.bytes(), ByteOrder::NATIVE)?;
+            if call.reply() != Payload::None && view.flags()?.contains(Flags::BUFFER_FULL) {
+                size = buffer.next_size(view.target_count()?)?;
+                continue;
+            }
+            let reply = wire::Reply::decode(call, buffer.bytes(), ByteOrder::NATIVE)?;
+            let version = reply.header.version;
+            if version.0 != 4 {
+                let reason = format!("the driver speaks version {version}, not 4");
+                return Err(DmError::because(ErrorKind::Protocol, reason));
+            }
+            self.version.get_or_init(|| version);
+            return Ok(reply);
+        }
+    }
+
+    /// The driver must be of that version.
+    fn require(&self, wanted: Version) -> Result<(), DmError> {
+        if wanted <= Version(4, 0, 0) || self.version()? >= wanted {
+            return Ok(());
+        }
+        let has = self.version()?;
+        let reason = format!("this needs version {wanted} of the driver's interface, it has {has}");
+        Err(DmError::because(ErrorKind::Unsupported, reason))
+    }
+
+    fn obey(&self, command: &Command) -> Result<Reply, DmError> {
+        match command {
+            Command::Version => {
+                let request = request::plain(Call::Version, Flags::empty());
+                Ok(Reply::Version(self.ask(&request)?.header.version))
+            }
+            Command::Targets => {
+                let request = request::plain(Call::ListVersions, Flags::empty());
+                match self.ask(&request)?.data {
+                    ReplyData::Versions(kinds) => Ok(Reply::Targets(kinds)),
+                    _ => Err(mismatch()),
+                }
+            }
+            Command::List => {
+                let records = self.names()?;
+                let entries = records.iter().map(meaning::entry);
+                Ok(Reply::Devices(entries.collect::<Result<_, _>>()?))
+            }
+            Command::Create(create) => self.create(create),
+            Command::Remove { device, mode } => self.remove(device, *mode),
+            Command::RemoveAll { mode } => self.remove_all(*mode),
+            Command::Rename { device, name } => self.rename(device, name),
+            Command::SetUuid { device, uuid } => self.set_uuid(device, uuid),
+            Command::Load(load) => self.load(load),
+            Command::Clear { device } => self.device(&request::clear(device)?),
+            Command::Suspend { device, options } => {
+                self.device(&request::suspend(device, *options)?)
+            }
+            Command::Resume { device, options } => self.resume(device, *options),
+            Command::Info { device, slot } => {
+                self.device(&request::about(Call::DevStatus, device, *slot)?)
+            }
+            Command::Deps { device, slot } => self.deps(device, *slot),
+            Command::Table { device, slot } => self.lines(&request::table(device, *slot)?),
+            Command::Status {
+                device,
+                slot,
+                flush,
+            } => self.lines(&request::status(device, *slot, *flush)?),
+            Command::Wait { device, event } => self.lines(&request::wait(device, *event)?),
+            Command::Message {
+                device,
+                sector,
+                text,
+            } => self.message(device, *sector, text),
+            _ => {
+                let reason = "this backend does not have the command";
+                Err(DmError::because(ErrorKind::Unsupported, reason))
+            }
+        }
+    }
+
+    fn device(&self, request: &Request<'_>) -> Result<Reply, DmError> {
+        let reply = self.ask(request)?;
+        Ok(Reply::Device(meaning::info(&reply.header)?))
+    }
+
+    fn lines(&self, request: &Request<'_>) -> Result<Reply, DmError> {
+        let reply = self.ask(request)?;
+        match reply.data {
+            ReplyData::Lines(lines) => Ok(Reply::Lines(meaning::info(&reply.header)?, lines)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    /// The devices, as the driver has them.
+    pub(crate) fn names(&self) -> Result<Vec<wire::NameRecord>, DmError> {
+        match self
+            .ask(&request::plain(Call::ListDevices, Flags::UUID))?
+            .data
+        {
+            ReplyData::Names(records) => Ok(records),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn create(&self, create: &Create) -> Result<Reply, DmError> {
+        self.device(&request::create(create)?)
+    }
+
+    fn resume(&self, device: &DevId, options: SuspendOptions) -> Result<Reply, DmError> {
+        let reply = self.ask(&request::resume(device, options)?)?;
+        let info = meaning::info(&reply.header)?;
+        self.on_nodes(|nodes| nodes.make(&reply.header.name, info.number));
+        Ok(Reply::Device(info))
+    }
+
+    /// The driver finds the device by its name only, and its reply lacks the uuid and whether
+    /// there is an inactive table: so it is looked at first.
+    fn rename(&self, device: &DevId, name: &DmName) -> Result<Reply, DmError> {
+        let before = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
+        let from = &before.header.name;
+        let reply = self.ask(&request::rename(from, name)?)?;
+        let mut info = meaning::info(&reply.header)?;
+        let old = meaning::info(&before.header)?;
+        info.name = name.clone();
+        info.uuid = old.uuid;
+        info.flags |= old.flags & meaning::INACTIVE;
+        if let Ok(to) = crate::mangle::mangle(name.as_str()) {
+            self.on_nodes(|nodes| nodes.rename(from, to.as_bytes()));
+        }
+        Ok(Reply::Device(info))
+    }
+
+    fn set_uuid(&self, device: &DevId, uuid: &DmUuid) -> Result<Reply, DmError> {
+        let before = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
+        let reply = self.ask(&request::set_uuid(&before.header.name, uuid)?)?;
+        let mut info: DeviceInfo = meaning::info(&reply.header)?;
+        info.uuid = Some(uuid.clone());
+        info.flags |= meaning::info(&before.header)?.flags & meaning::INACTIVE;
+        Ok(Reply::Device(info))
+    }
+
+    fn load(&self, load: &dm_core::command::Load) -> Result<Reply, DmError> {
+        let request = request::load(&load.device, load.lines.as_slice(), load.mode)?;
+        self.device(&request).map_err(|error| {
+            if error.kind != ErrorKind::NotFound {
+                return error;
+            }
+            // The kernel gives ENXIO for a device that the table names, too.
+            let device = request::about(Call::DevStatus, &load.device, Slot::Active);
+            match device.and_then(|request| self.ask(&request)) {
+                Ok(_) => {
+                    let reason = "a device that the table names is not there";
+                    DmError::because(ErrorKind::InvalidTable, reason)
+                        .with_errno(dm_core::errno::Errno::ENXIO)
+                }
+                Err(_) => error,
+            }
+        })
+    }
+
+    fn deps(&self, device: &DevId, slot: Slot) -> Result<Reply, DmError> {
+        let reply = self.ask(&request::about(Call::TableDeps, device, slot)?)?;
+        match reply.data {
+            ReplyData::Deps(numbers) => {
+                let deps = numbers.into_iter().map(|number| Dep::new(number, None));
+                Ok(Reply::Deps(meaning::info(&reply.header)?, deps.collect()))
+            }
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn message(&self, device: &DevId, sector: Sector, text: &str) -> Result<Reply, DmError> {
+        let reply = self.ask(&request::message(device, sector, text)?)?;
+        match reply.data {
+            ReplyData::Answer(answer) => Ok(Reply::Message(meaning::info(&reply.header)?, answer)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn remove(&self, device: &DevId, mode: RemoveMode) -> Result<Reply, DmError> {
+        let flags = match mode {
+            RemoveMode::Deferred => Flags::DEFERRED_REMOVE,
+            RemoveMode::Forced => {
+                self.fail_io(device)?;
+                Flags::empty()
+            }
+            _ => Flags::empty(),
+        };
+        let reply = self.ask(&request::remove(device, flags)?)?;
+        if !reply.header.flags.contains(Flags::DEFERRED_REMOVE) {
+            self.on_nodes(|nodes| nodes.remove(&reply.header.name));
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Does something to nodes, if they are ours.
+    pub(crate) fn on_nodes(&self, act: impl FnOnce(&Nodes) -> Result<(), NodeError>) {
+        if self.nodes.ours()
+            && let Err(error) = act(&self.nodes)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Whether nodes are ours.
+    pub(crate) fn has_nodes(&self) -> bool {
+        self.nodes.ours()
+    }
+}
+
+impl<S: Sys> Backend for Linux<S> {
+    fn capabilities(&self) -> Capabilities {
+        let features =
+            Features::WAIT | Features::MESSAGE | Features::DEFERRED_REMOVE | Features::REMOVE_ALL;
+        Capabilities::new("linux", features)
+    }
+
+    fn call(&self, command: Command) -> Result<Reply, DmError> {
+        self.obey(&command)
+            .map_err(|error| error.about(command.verb(), command.device()))
+    }
+}
+
+/// A reply whose payload is of another kind than its ioctl's. The codec gives none.
+pub(crate) fn mismatch() -> DmError {
+    let reason = "the reply belongs to another command";
+    DmError::because(ErrorKind::Protocol, reason)
+}

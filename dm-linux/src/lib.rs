@@ -1,0 +1,94 @@
+//! The Linux kernel's device mapper as a [`Backend`](dm_core::backend::Backend), without
+//! libdevmapper, C headers or generated bindings.
+//!
+//! # Shape
+//! - [`Linux`]: the backend. Each command is one ioctl, but for those that say otherwise below.
+//! - [`abi`]: the interface as bytes and as meaning, for both sides; needs no operating system.
+//! - [`buffer`]: aligned buffers, which grow until a reply fits.
+//! - [`control`]: the control node.
+//! - [`sys`]: the one door to the kernel, and its trait for stand-ins.
+//! - [`mangle`]: names as the driver has them.
+//! - [`nodes`]: `/dev/mapper/NAME` where no udev makes it.
+//! - [`probe`]: whether there is a driver that this user can use.
+//!
+//! # Examples
+//! ```no_run
+//! use dm_core::client::Dm;
+//! use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+//! use dm_core::names::DmName;
+//! use dm_core::table::TableLine;
+//! use dm_linux::Linux;
+//!
+//! let dm = Dm::new(Linux::open()?);
+//! let vol0 = DmName::new("vol0")?;
+//! dm.create(Create::new(vol0.clone()))?;
+//! let table = TableLine::parse_table("0 2048 linear /dev/sdb 0\n2048 2048 zero")?;
+//! dm.load(Load::new(vol0.clone(), table))?;
+//! let info = dm.resume(vol0.clone(), SuspendOptions::default())?;
+//! println!("/dev/mapper/{vol0} is {}", info.number);
+//! dm.remove(vol0, RemoveMode::IfUnused)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Commands that are more than one ioctl
+//! - Rename and set-uuid look at the device first: the driver finds it only by its name, and its
+//!   reply lacks the uuid and whether there is an inactive table.
+//! - A forced remove does as dmsetup: it reads the table, loads one of the same size whose io
+//!   fails, resumes without flushing or freezing anything, and then removes. A device that somebody
+//!   still has open stays, with that table, and the command fails with
+//!   [`Busy`](dm_core::error::ErrorKind::Busy).
+//! - A forced remove-all does this to each device that a first round left, then tries once more.
+//! - A load that fails for want of a device asks whether it is the mapped one.
+//! - What needs a newer driver than version 4.0 asks for the version, once, if no reply told it.
+//!
+//! # Errors
+//! Every error has the command, the device and the errno in its context.
+//!
+//! | errno | ioctl | kind |
+//! |---|---|---|
+//! | `ENXIO` | create | `Exists`: the minor number is taken |
+//! | `ENXIO` | others | `NotFound`; `InvalidTable` if it is a device of a table |
+//! | `EBUSY` | create, rename | `Exists` |
+//! | `EBUSY` | others | `Busy` |
+//! | `EPERM`, `EACCES` | any | `Permission` |
+//! | `EINTR` | any | `Interrupted` |
+//! | `ENOTTY`, `EOPNOTSUPP`, `ENOSYS` | any but load | `Unsupported` |
+//! | `ENOMEM`, `EIO` | any | `Io` |
+//! | any other | load | `InvalidTable`: the kernel says only in its log what is wrong |
+//! | `EINVAL` | version | `Protocol` |
+//! | `EINVAL` | others | `Invalid` |
+//! | any other | message | `Invalid`: the target refused |
+//! | any other | others | `Io` |
+//!
+//! A reply that breaks the interface's rules is `Protocol`, with the field and its place as the
+//! source. No control node and no driver are `Unsupported`.
+//!
+//! # What this crate does not do
+//! - It does not wait for udev: where udev runs, `/dev/mapper/NAME` may come a little after a
+//!   command is done. It tells udev's rules that an event is the primary one, as `dmsetup
+//!   --noudevsync` does.
+//! - It does not check tables: the kernel does, and says only an errno.
+//! - It sends no geometry, arms no poll, and does not probe paths of a multipath device.
+//! - It does not resolve what DEV words in tables mean: the kernel takes paths and numbers.
+//! - A device that is removed while its event is waited for ends the wait without an error, and
+//!   without lines, as the kernel has it.
+//! - On systems other than Linux all of it compiles, and opening the driver says that there is
+//!   none.
+#![deny(unsafe_code)]
+
+pub mod abi;
+pub mod buffer;
+pub mod control;
+pub mod mangle;
+pub mod nodes;
+pub mod probe;
+#[allow(unsafe_code)] // The ioctl itself.
+pub mod sys;
+
+mod backend;
+mod forced;
+mod meaning;
+mod refusal;
+mod request;
+
+pub use backend::Linux;

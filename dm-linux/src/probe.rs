@@ -1,0 +1,112 @@
+//! Whether the running kernel's driver can be used.
+
+use std::path::{Path, PathBuf};
+
+use dm_core::devid::DevNo;
+use dm_core::error::DmError;
+use dm_core::version::Version;
+use rustix::fs::{self, FileType};
+
+use crate::abi::layout::CONTROL;
+use crate::backend::Linux;
+use crate::control::{ControlError, misc_minor};
+
+/// What there is of the driver.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Probe {
+    /// Where the control node should be.
+    pub path: PathBuf,
+    /// What is there.
+    pub node: NodeFound,
+    /// The driver's minor number in the kernel's list of devices, if it is loaded.
+    pub registered: Option<u32>,
+    /// The version of the interface, or why it can not be used.
+    pub version: Result<Version, DmError>,
+}
+
+/// What is at the control node's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeFound {
+    /// Nothing, or it can not be seen.
+    Nothing,
+    /// A character device.
+    Device {
+        /// Its number.
+        number: DevNo,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Something else.
+    Other,
+}
+
+/// The version of the running kernel's driver, if this user can use it.
+///
+/// Nothing is made for it: where both the driver and its control node are missing, there is no
+/// driver, though opening a new node might load one, which [`Linux::open`] tries.
+///
+/// # Errors
+/// Why not, as [`Linux::open`].
+pub fn usable() -> Result<Version, DmError> {
+    let path = Path::new(CONTROL);
+    if look(path) == NodeFound::Nothing && registered().is_none() {
+        let path = path.into();
+        return Err(ControlError::NoNode { path }.into());
+    }
+    Linux::open()?.version()
+}
+
+/// All that can be found out.
+pub fn probe() -> Probe {
+    let path = PathBuf::from(CONTROL);
+    Probe {
+        node: look(&path),
+        registered: registered(),
+        version: usable(),
+        path,
+    }
+}
+
+fn registered() -> Option<u32> {
+    misc_minor(&std::fs::read_to_string("/proc/misc").ok()?)
+}
+
+#[allow(clippy::useless_conversion)] // Of 16 bits on some systems.
+fn look(path: &Path) -> NodeFound {
+    let Ok(stat) = fs::stat(path) else {
+        return NodeFound::Nothing;
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::CharacterDevice => NodeFound::Device {
+            number: DevNo {
+                major: fs::major(stat.st_rdev),
+                minor: fs::minor(stat.st_rdev),
+            },
+            mode: u32::from(stat.st_mode) & 0o7777,
+        },
+        _ => NodeFound::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_is_seen_with_its_number_and_mode() {
+        let NodeFound::Device { number, .. } = look(Path::new("/dev/null")) else {
+            panic!("/dev/null is a character device");
+        };
+        assert_eq!(number, DevNo { major: 1, minor: 3 });
+        assert_eq!(look(Path::new("/dev")), NodeFound::Other);
+        assert_eq!(look(Path::new("/dev/nothing-here")), NodeFound::Nothing);
+    }
+
+    #[test]
+    fn probe_and_usable_agree() {
+        let kind = |result: Result<Version, DmError>| result.map_err(|error| error.kind);
+        assert_eq!(kind(probe().version), kind(usable()));
+    }
+}

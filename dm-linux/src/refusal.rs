@@ -1,0 +1,114 @@
+//! What the driver's errnos mean.
+
+use dm_core::errno::Errno;
+use dm_core::error::{DmError, ErrorKind};
+
+use crate::abi::{Call, Flags};
+
+/// The driver refused; the second field says more, where more is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{errno}: {hint}")]
+struct Refused {
+    errno: Errno,
+    hint: &'static str,
+}
+
+/// The error for an ioctl that gave `errno`. `flags` are the request's.
+///
+/// The kind is what a program acts upon, so it depends on the ioctl as far as the kernel gives one
+/// errno for several things. The table is in the crate's documentation.
+pub(crate) fn refused(call: Call, flags: Flags, errno: Errno) -> DmError {
+    let (kind, hint) = meaning(call, flags, errno);
+    let error = DmError::new(kind).with_errno(errno);
+    match hint {
+        "" => error,
+        hint => error.with_source(Refused { errno, hint }),
+    }
+}
+
+fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) {
+    match (errno, call) {
+        (Errno::EPERM | Errno::EACCES, Call::TableLoad) => (
+            ErrorKind::Permission,
+            "only root may, and a read-only device needs a read-only table",
+        ),
+        (Errno::EPERM | Errno::EACCES, _) => (
+            ErrorKind::Permission,
+            "only root may, with CAP_SYS_ADMIN outside of any container",
+        ),
+        (Errno::EINTR, _) => (ErrorKind::Interrupted, ""),
+        (Errno::ENOTTY, _) => (
+            ErrorKind::Unsupported,
+            "this kernel's driver has no such command",
+        ),
+        (Errno::ENOMEM, _) => (ErrorKind::Io, ""),
+        // The kernel loses the EBUSY of a minor number that is taken.
+        (Errno::ENXIO, Call::DevCreate) => (ErrorKind::Exists, "the minor number is taken"),
+        (Errno::ENXIO, _) => (ErrorKind::NotFound, ""),
+        (Errno::EBUSY, Call::DevCreate) => {
+            (ErrorKind::Exists, "the name, uuid or minor number is taken")
+        }
+        (Errno::EBUSY, Call::DevRename) if flags.contains(Flags::UUID) => {
+            (ErrorKind::Exists, "the uuid is taken")
+        }
+        (Errno::EBUSY, Call::DevRename) => (ErrorKind::Exists, "the name is taken"),
+        (Errno::EBUSY, Call::TableLoad) => {
+            (ErrorKind::Busy, "a device that the table names is in use")
+        }
+        (Errno::EBUSY, _) => (ErrorKind::Busy, ""),
+        (Errno::EIO, Call::TableLoad) => (ErrorKind::Io, "the kernel log says why"),
+        (_, Call::TableLoad) => (ErrorKind::InvalidTable, "the kernel log says why"),
+        (Errno::EINVAL, Call::DevRename) if flags.contains(Flags::UUID) => {
+            (ErrorKind::Invalid, "the device has a uuid")
+        }
+        (Errno::EINVAL, Call::DevSuspend) if !flags.contains(Flags::SUSPEND) => (
+            ErrorKind::Invalid,
+            "the device has no table, or the kernel log says why",
+        ),
+        (Errno::EINVAL, Call::Version) => (
+            ErrorKind::Protocol,
+            "the driver speaks another version of the interface",
+        ),
+        (Errno::EINVAL, Call::TargetMsg) => (ErrorKind::Invalid, "the kernel log says why"),
+        (Errno::EINVAL, _) => (ErrorKind::Invalid, ""),
+        (Errno::EOPNOTSUPP | Errno::ENOSYS, _) => (ErrorKind::Unsupported, ""),
+        // A target's word on a message, such as ENODATA for a thin device that is not there.
+        (errno, Call::TargetMsg) if errno != Errno::EIO => (ErrorKind::Invalid, ""),
+        _ => (ErrorKind::Io, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_errno_is_another_kind_for_another_ioctl() {
+        let kind = |call, errno| refused(call, Flags::empty(), errno).kind;
+        assert_eq!(kind(Call::DevCreate, Errno::EBUSY), ErrorKind::Exists);
+        assert_eq!(kind(Call::DevRename, Errno::EBUSY), ErrorKind::Exists);
+        assert_eq!(kind(Call::DevRemove, Errno::EBUSY), ErrorKind::Busy);
+        assert_eq!(
+            kind(Call::TableLoad, Errno::EINVAL),
+            ErrorKind::InvalidTable
+        );
+        assert_eq!(kind(Call::TargetMsg, Errno::EINVAL), ErrorKind::Invalid);
+        assert_eq!(kind(Call::TargetMsg, Errno::ENODATA), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn refusal_says_errno_and_hint() {
+        let error = refused(Call::TableLoad, Flags::empty(), Errno::EINVAL);
+        let error = error.about("load", Some("vol0".into()));
+        assert_eq!(
+            error.report(),
+            "load vol0: invalid argument: the kernel log says why"
+        );
+        assert_eq!(error.context.errno, Some(Errno::EINVAL));
+        let error = refused(Call::DevStatus, Flags::empty(), Errno::ENXIO);
+        assert_eq!(
+            error.about("info", Some("x".into())).report(),
+            "info x: no such device"
+        );
+    }
+}

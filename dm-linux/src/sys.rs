@@ -1,0 +1,246 @@
+//! The one door to the kernel.
+
+use dm_core::errno::Errno;
+
+use crate::abi::Call;
+use crate::buffer::Buffer;
+use crate::control::ControlError;
+
+/// Who answers ioctls: Linux through [`Control`](crate::control::Control), or a stand-in.
+pub trait Sys: Send + Sync {
+    /// Makes ready for ioctls. Called before each.
+    ///
+    /// # Errors
+    /// [`ControlError`] if the driver can not be reached.
+    fn ready(&self) -> Result<(), ControlError> {
+        Ok(())
+    }
+
+    /// Asks the driver, which reads and writes `buffer`.
+    ///
+    /// # Errors
+    /// The driver's errno.
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno>;
+}
+
+pub(crate) use os::{ioctl, make_node, open};
+
+/// The same errno. Linux's numbers are ours; other systems get here only on the way to an error
+/// text.
+pub(crate) fn errno(error: rustix::io::Errno) -> Errno {
+    Errno::from_linux(error.raw_os_error())
+}
+
+#[cfg(target_os = "linux")]
+mod os {
+    //! What only Linux has.
+
+    use std::path::Path;
+
+    use dm_core::devid::DevNo;
+    use dm_core::errno::Errno;
+    use rustix::fd::{AsFd, OwnedFd};
+    use rustix::ffi::c_void;
+    use rustix::fs::{self, FileType, Mode, OFlags};
+    use rustix::io::Errno as OsErrno;
+    use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, opcode};
+
+    use super::errno;
+    use crate::abi::layout::{CONTROL_MAJOR, CONTROL_MINOR, HEADER, LETTER};
+    use crate::abi::view::View;
+    use crate::abi::{ByteOrder, Call};
+    use crate::buffer::Buffer;
+    use crate::control::{ControlError, misc_minor};
+
+    /// One ioctl with its buffer.
+    struct Asking<'a> {
+        call: Call,
+        bytes: &'a mut [u8],
+    }
+
+    // SAFETY:
+    // - "The call expects the input that `as_ptr` gives": the driver takes a pointer to a
+    //   `struct dm_ioctl` with its payload behind it, which is what `ioctl` below puts there.
+    // - "`output_from_ptr` can take that pointer": it does not use it.
+    // - `IS_MUTATING` is true, since the driver writes to the buffer.
+    unsafe impl Ioctl for Asking<'_> {
+        type Output = ();
+
+        const IS_MUTATING: bool = true;
+
+        fn opcode(&self) -> Opcode {
+            request(self.call)
+        }
+
+        fn as_ptr(&mut self) -> *mut c_void {
+            self.bytes.as_mut_ptr().cast()
+        }
+
+        unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> rustix::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The ioctl's number on this architecture.
+    const fn request(call: Call) -> Opcode {
+        opcode::read_write::<[u8; HEADER]>(LETTER, call.number())
+    }
+
+    pub(crate) fn ioctl(control: &OwnedFd, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        // The view is only there if the buffer holds as many bytes as its header says.
+        let bytes = buffer.bytes();
+        if bytes.len() < HEADER || View::new(bytes, ByteOrder::NATIVE).is_err() {
+            return Err(Errno::EINVAL);
+        }
+        let asking = Asking {
+            call,
+            bytes: buffer.bytes_mut(),
+        };
+        // SAFETY:
+        // - "The opcode and the operand are what the driver expects": `control` is the device
+        //   mapper's node, as `open` checked, and its ioctls take a `struct dm_ioctl`.
+        // - "The memory accesses are sound": the driver reads and writes no more than `data_size`
+        //   bytes from the pointer. They lie within the buffer, as was just checked, which is
+        //   borrowed mutably for the call, so that nobody changes `data_size` meanwhile or sees
+        //   the writes. Any bytes are a valid `[u8]`.
+        unsafe { rustix::ioctl::ioctl(control, asking) }.map_err(errno)
+    }
+
+    /// Opens the control node, and makes it first if it is missing.
+    pub(crate) fn open(path: &Path) -> Result<OwnedFd, ControlError> {
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
+        let open = || fs::open(path, flags, Mode::empty());
+        let opened = match open() {
+            Err(OsErrno::NOENT) => {
+                make_control(path)?;
+                open()
+            }
+            other => other,
+        };
+        let failed = |error| ControlError::failed("open", path, errno(error));
+        let opened = opened.map_err(failed)?;
+        let number = device_number(&opened, FileType::CharacterDevice).map_err(failed)?;
+        // Anything else must not get our ioctls, whose numbers may mean something to it.
+        match number {
+            Some(number) if number.major == CONTROL_MAJOR && ours(number.minor) => Ok(opened),
+            _ => Err(ControlError::OtherNode { path: path.into() }),
+        }
+    }
+
+    /// The minor number that the control node has: the kernel's word, else the usual one.
+    fn control_minor() -> u32 {
+        std::fs::read_to_string("/proc/misc")
+            .ok()
+            .and_then(|text| misc_minor(&text))
+            .unwrap_or(CONTROL_MINOR)
+    }
+
+    fn ours(minor: u32) -> bool {
+        minor == CONTROL_MINOR || minor == control_minor()
+    }
+
+    fn make_control(path: &Path) -> Result<(), ControlError> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(ControlError::NoNode { path: path.into() });
+        }
+        let failed = |errno| ControlError::failed("make", path, errno);
+        if let Some(folder) = path.parent() {
+            match fs::mkdir(folder, Mode::from_raw_mode(0o755)) {
+                Err(OsErrno::EXIST) | Ok(()) => {}
+                Err(error) => return Err(failed(errno(error))),
+            }
+        }
+        let number = DevNo {
+            major: CONTROL_MAJOR,
+            minor: control_minor(),
+        };
+        match make_node(path, FileType::CharacterDevice, number) {
+            // Somebody else was first.
+            Err(Errno::EEXIST) | Ok(()) => Ok(()),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
+    /// Makes a node that only its owner may use.
+    pub(crate) fn make_node(path: &Path, kind: FileType, number: DevNo) -> Result<(), Errno> {
+        let mode = Mode::RUSR | Mode::WUSR;
+        let dev = fs::makedev(number.major, number.minor);
+        fs::mknodat(fs::CWD, path, kind, mode, dev).map_err(errno)
+    }
+
+    /// The number of an open node of that kind.
+    fn device_number(file: impl AsFd, kind: FileType) -> Result<Option<DevNo>, OsErrno> {
+        let stat = fs::fstat(file)?;
+        let is_kind = FileType::from_raw_mode(stat.st_mode) == kind;
+        Ok(is_kind.then(|| DevNo {
+            major: fs::major(stat.st_rdev),
+            minor: fs::minor(stat.st_rdev),
+        }))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        #[cfg(any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        ))]
+        fn request_numbers_are_the_usual_ones() {
+            use crate::abi::layout::REQUEST;
+            for call in Call::ALL {
+                let number = REQUEST | u32::from(call.number());
+                assert_eq!(u64::from(request(*call)), u64::from(number));
+            }
+        }
+
+        #[test]
+        fn other_node_is_refused_before_any_ioctl() {
+            let error = open(Path::new("/dev/null")).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "/dev/null is not the device mapper's control node"
+            );
+        }
+
+        #[test]
+        fn header_that_claims_more_than_the_buffer_is_not_sent() {
+            use crate::buffer::Secrecy;
+            let null = fs::open("/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
+            let mut buffer = Buffer::new(HEADER, Secrecy::Open).unwrap();
+            buffer.bytes_mut().fill(0xa5);
+            let refused = ioctl(&null, Call::Version, &mut buffer);
+            assert_eq!(refused, Err(Errno::EINVAL));
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod os {
+    //! What only Linux has, on other systems: nothing.
+
+    use std::path::Path;
+
+    use dm_core::devid::DevNo;
+    use dm_core::errno::Errno;
+    use rustix::fd::OwnedFd;
+    use rustix::fs::FileType;
+
+    use crate::abi::Call;
+    use crate::buffer::Buffer;
+    use crate::control::ControlError;
+
+    pub(crate) fn ioctl(_: &OwnedFd, _: Call, _: &mut Buffer) -> Result<(), Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    pub(crate) fn open(path: &Path) -> Result<OwnedFd, ControlError> {
+        Err(ControlError::failed("open", path, Errno::ENODEV))
+    }
+
+    pub(crate) fn make_node(_: &Path, _: FileType, _: DevNo) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+}

@@ -1,0 +1,323 @@
+//! Each errno at each ioctl: the error names the command, the device and the errno.
+
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
+mod support;
+
+use dm_core::backend::Backend;
+use dm_core::client::Dm;
+use dm_core::command::{Command, Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::devid::{DevId, DevNo};
+use dm_core::errno::Errno;
+use dm_core::error::ErrorKind;
+use dm_core::names::{DmName, DmUuid};
+use dm_core::table::TableLine;
+use dm_core::target::FlushMode;
+use dm_core::units::Sector;
+use dm_linux::Linux;
+use dm_linux::abi::Call;
+use dm_linux::buffer::Buffer;
+use dm_linux::control::{Control, ControlError};
+use dm_linux::nodes::{NodePolicy, Nodes};
+use dm_linux::sys::Sys;
+use support::{Step, plain, script, version, vol0};
+
+/// Every command with the ioctls before the last that it takes, which succeed, and that one.
+fn commands() -> Vec<(Command, Vec<Call>, Call)> {
+    let device = || DevId::Name(vol0());
+    let slot = Slot::Active;
+    let options = SuspendOptions::default();
+    let flush = FlushMode::Flush;
+    let lines = TableLine::parse_table("0 8 zero").unwrap();
+    let name = DmName::new("new").unwrap();
+    let uuid = DmUuid::new("U").unwrap();
+    let mode = RemoveMode::IfUnused;
+    let one = |command, call| (command, Vec::new(), call);
+    vec![
+        one(Command::Version, Call::Version),
+        one(Command::Targets, Call::ListVersions),
+        one(Command::List, Call::ListDevices),
+        one(Command::Create(Create::new(vol0())), Call::DevCreate),
+        one(Command::RemoveAll { mode }, Call::RemoveAll),
+        one(
+            Command::Remove {
+                device: device(),
+                mode,
+            },
+            Call::DevRemove,
+        ),
+        (
+            Command::Rename {
+                device: device(),
+                name,
+            },
+            vec![Call::DevStatus],
+            Call::DevRename,
+        ),
+        (
+            Command::SetUuid {
+                device: device(),
+                uuid,
+            },
+            vec![Call::DevStatus],
+            Call::DevRename,
+        ),
+        one(Command::Load(Load::new(vol0(), lines)), Call::TableLoad),
+        one(Command::Clear { device: device() }, Call::TableClear),
+        one(
+            Command::Suspend {
+                device: device(),
+                options,
+            },
+            Call::DevSuspend,
+        ),
+        one(
+            Command::Resume {
+                device: device(),
+                options,
+            },
+            Call::DevSuspend,
+        ),
+        one(
+            Command::Info {
+                device: device(),
+                slot,
+            },
+            Call::DevStatus,
+        ),
+        one(
+            Command::Deps {
+                device: device(),
+                slot,
+            },
+            Call::TableDeps,
+        ),
+        one(
+            Command::Table {
+                device: device(),
+                slot,
+            },
+            Call::TableStatus,
+        ),
+        one(
+            Command::Status {
+                device: device(),
+                slot,
+                flush,
+            },
+            Call::TableStatus,
+        ),
+        one(
+            Command::Wait {
+                device: device(),
+                event: 1,
+            },
+            Call::DevWait,
+        ),
+        one(
+            Command::Message {
+                device: device(),
+                sector: Sector::ZERO,
+                text: "hello".into(),
+            },
+            Call::TargetMsg,
+        ),
+    ]
+}
+
+const ERRNOS: &[Errno] = &[
+    Errno::EPERM,
+    Errno::ENOENT,
+    Errno::EINTR,
+    Errno::EIO,
+    Errno::ENXIO,
+    Errno::ENOMEM,
+    Errno::EACCES,
+    Errno::ENOTBLK,
+    Errno::EBUSY,
+    Errno::EEXIST,
+    Errno::ENODEV,
+    Errno::EINVAL,
+    Errno::ENOTTY,
+    Errno::ENOSPC,
+    Errno::EROFS,
+    Errno::ENODATA,
+    Errno::EOVERFLOW,
+    Errno::EOPNOTSUPP,
+    Errno::from_linux(14),
+    Errno::from_linux(9999),
+];
+
+/// The kind that the crate's documentation promises.
+fn promised(command: &Command, errno: Errno) -> ErrorKind {
+    let load = matches!(command, Command::Load(_));
+    let taken = matches!(
+        command,
+        Command::Create(_) | Command::Rename { .. } | Command::SetUuid { .. }
+    );
+    match errno {
+        Errno::ENXIO if matches!(command, Command::Create(_)) => ErrorKind::Exists,
+        Errno::ENXIO => ErrorKind::NotFound,
+        Errno::EBUSY if taken => ErrorKind::Exists,
+        Errno::EBUSY => ErrorKind::Busy,
+        Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
+        Errno::EINTR => ErrorKind::Interrupted,
+        Errno::ENOTTY => ErrorKind::Unsupported,
+        Errno::ENOMEM | Errno::EIO => ErrorKind::Io,
+        _ if load => ErrorKind::InvalidTable,
+        Errno::EOPNOTSUPP => ErrorKind::Unsupported,
+        Errno::EINVAL if *command == Command::Version => ErrorKind::Protocol,
+        Errno::EINVAL => ErrorKind::Invalid,
+        _ if matches!(command, Command::Message { .. }) => ErrorKind::Invalid,
+        _ => ErrorKind::Io,
+    }
+}
+
+#[test]
+fn each_errno_at_each_ioctl_names_command_device_and_errno() {
+    for errno in ERRNOS {
+        for (command, before, call) in commands() {
+            let mut steps: Vec<_> = before.into_iter().map(|call| plain(call, |_| ())).collect();
+            let asks_version = matches!(command, Command::Message { .. } | Command::Targets);
+            if asks_version {
+                steps.push(version(48));
+            }
+            steps.push((call, Step::Errno(*errno)));
+            if call == Call::TableLoad && *errno == Errno::ENXIO {
+                steps.push((Call::DevStatus, Step::Errno(*errno)));
+            }
+            let dm = script(steps);
+            let error = dm.backend().call(command.clone()).unwrap_err();
+            let said = format!("{command:?} {errno:?}: {}", error.report());
+            assert_eq!(error.context.command, Some(command.verb()), "{said}");
+            assert_eq!(error.context.device, command.device(), "{said}");
+            assert_eq!(error.context.errno, Some(*errno), "{said}");
+            assert_eq!(error.kind, promised(&command, *errno), "{said}");
+            assert!(!error.report().contains('\n'), "{said}");
+            support::asked_bytes(&dm);
+        }
+    }
+}
+
+#[test]
+fn load_tells_a_missing_component_from_a_missing_device() {
+    let lines = TableLine::parse_table("0 8 linear 8:99 0").unwrap();
+    let refused = || (Call::TableLoad, Step::Errno(Errno::ENXIO));
+    let dm = script([refused(), plain(Call::DevStatus, |_| ())]);
+    let error = dm.load(Load::new(vol0(), lines)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidTable);
+    assert_eq!(error.context.errno, Some(Errno::ENXIO));
+    assert_eq!(
+        error.report(),
+        "load vol0: a device that the table names is not there"
+    );
+}
+
+#[test]
+fn what_no_request_can_carry_is_refused_before_the_kernel() {
+    let dm = script([version(48)]);
+    dm.version().unwrap();
+    let kind = |command| {
+        let error = dm.backend().call(command).unwrap_err();
+        assert!(error.context.command.is_some());
+        (error.kind, error.context.errno.unwrap())
+    };
+    let create = |name: &str| Create::new(DmName::new(name).unwrap());
+    let invalid = |errno| (ErrorKind::Invalid, errno);
+    assert_eq!(
+        kind(Command::Create(create(&" ".repeat(32)))),
+        invalid(Errno::ENAMETOOLONG)
+    );
+    assert_eq!(
+        kind(Command::Create(create(r"a\x20b c"))),
+        invalid(Errno::EINVAL)
+    );
+    assert_eq!(
+        kind(Command::Create(create("a").minor(1 << 20))),
+        invalid(Errno::EINVAL)
+    );
+    let device = DevId::Number(DevNo {
+        major: 253,
+        minor: 1 << 20,
+    });
+    assert_eq!(
+        kind(Command::Clear { device }),
+        (ErrorKind::NotFound, Errno::ENXIO)
+    );
+    let mut line: TableLine = "0 8 zero".parse().unwrap();
+    line.params = "a\0b".into();
+    assert_eq!(
+        kind(Command::Load(Load::new(vol0(), vec![line]))),
+        invalid(Errno::EINVAL)
+    );
+    let text = "a\0b".into();
+    let device = vol0().into();
+    let sector = Sector::ZERO;
+    assert_eq!(
+        kind(Command::Message {
+            device,
+            sector,
+            text
+        }),
+        invalid(Errno::EINVAL)
+    );
+    support::asked_bytes(&dm);
+}
+
+#[test]
+fn other_major_version_is_a_protocol_error() {
+    let dm = script([plain(Call::DevStatus, |header| header.version.0 = 5)]);
+    let error = dm.info(vol0(), Slot::Active).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert_eq!(
+        error.report(),
+        "info vol0: the driver speaks version 5.48.0, not 4"
+    );
+}
+
+/// A control node that can not be opened.
+struct Closed(ControlError);
+
+impl Sys for Closed {
+    fn ready(&self) -> Result<(), ControlError> {
+        Err(self.0.clone())
+    }
+
+    fn ioctl(&self, call: Call, _: &mut Buffer) -> Result<(), Errno> {
+        panic!("{call:?} on a closed node");
+    }
+}
+
+#[test]
+fn missing_or_forbidden_control_node_is_said_by_each_command() {
+    let missing = Control::at("/dev/null/control").ready().unwrap_err();
+    assert_eq!(missing.errno(), Errno::ENOTDIR);
+    let other = Control::at("/dev/null").ready().unwrap_err();
+    assert!(matches!(other, ControlError::OtherNode { .. }));
+    for (command, _, _) in commands() {
+        let linux = Linux::new(Closed(other.clone()), Nodes::new(NodePolicy::Never));
+        let error = linux.call(command.clone()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unsupported);
+        assert_eq!(error.context.command, Some(command.verb()));
+        assert_eq!(error.context.device, command.device());
+        assert_eq!(error.context.errno, Some(Errno::ENOTTY));
+        assert_eq!(
+            error.reason(),
+            "/dev/null is not the device mapper's control node"
+        );
+    }
+}
+
+#[test]
+fn hosts_own_driver_answers_or_says_why_not() {
+    match Linux::open().map(Dm::new).and_then(|dm| dm.version()) {
+        Ok(version) => assert_eq!(version.0, 4),
+        Err(error) => {
+            assert!(matches!(
+                error.kind,
+                ErrorKind::Unsupported | ErrorKind::Permission
+            ));
+            assert!(error.context.errno.is_some());
+        }
+    }
+}

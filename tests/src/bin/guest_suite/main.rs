@@ -1,0 +1,127 @@
+//! The guest's side: runs checks inside the guest, one by one, as the host asks for them.
+//!
+//! `guest_suite serve` obeys the console; `guest_suite check NAME` runs one check, for a person in
+//! the guest's shell and for `serve`, which gives every check a process of its own, so that one
+//! that panics or keeps files open harms no other; `guest_suite list` names them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, Write};
+use std::process::{Command, ExitCode};
+
+use dm_tests::guest::protocol::{Message, Request};
+
+mod faults;
+mod kernel;
+mod linear;
+mod programs;
+mod scenarios;
+mod shell;
+
+/// What a check is: it succeeds, or says why not.
+type Check = fn() -> Result<(), String>;
+
+/// Every check, in the order in which they run.
+const CHECKS: &[(&str, Check)] = &[
+    ("kernel_has_device_mapper", kernel::has_device_mapper),
+    ("kernel_has_its_modules", kernel::has_its_modules),
+    ("kernel_has_targets", kernel::has_targets),
+    ("linear_over_ram_disk", linear::over_ram_disk),
+    ("linear_over_loop_device", linear::over_loop_device),
+    ("crypt_finds_its_cipher", kernel::crypt_finds_its_cipher),
+    ("every_program_starts", programs::every_program_starts),
+    ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
+    ("dmctl_starts", programs::dmctl_starts),
+    ("scripts_agree", scenarios::scripts_agree),
+    ("random_scripts_agree", scenarios::random_scripts_agree),
+];
+
+/// Where a check leaves the reason of its failure for `serve`.
+const REASON: &str = "/run/guest_suite.reason";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve"] => match serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("guest_suite: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        ["check", name] => match check(name) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                eprintln!("{name}: {reason}");
+                let _ = fs::write(REASON, reason);
+                ExitCode::FAILURE
+            }
+        },
+        ["list"] => {
+            CHECKS.iter().for_each(|(name, _)| println!("{name}"));
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("usage: guest_suite serve | list | check NAME");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn check(name: &str) -> Result<(), String> {
+    let mut all = CHECKS.iter().chain(faults::FAULTS);
+    match all.find(|(known, _)| *known == name) {
+        Some((_, check)) => check(),
+        None => Err("the suite has no check of this name".to_owned()),
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let mut log = OpenOptions::new().write(true).open("/dev/kmsg")?;
+    for (name, _) in CHECKS {
+        tell(&mut log, &Message::Has((*name).to_owned()))?;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    tell(&mut log, &Message::Ready(release.trim().to_owned()))?;
+    for line in io::stdin().lock().lines() {
+        match Request::parse(&line?) {
+            Some(Request::Run(name)) => {
+                tell(&mut log, &Message::Start(name.clone()))?;
+                let message = match run(&name) {
+                    Ok(()) => Message::Ok(name),
+                    Err(reason) => Message::Fail(name, reason),
+                };
+                tell(&mut log, &message)?;
+            }
+            Some(Request::End) => return tell(&mut log, &Message::Bye),
+            // An empty line, or a request of a newer host, which will notice that nothing happens.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a record of the kernel's log, at a level that a quiet console still shows. Without the
+/// newline the kernel would wait for the record's continuation.
+fn tell(log: &mut File, message: &Message) -> io::Result<()> {
+    log.write_all(format!("<3>{message}\n").as_bytes())
+}
+
+/// Runs a check in its own process, and looks after it.
+fn run(name: &str) -> Result<(), String> {
+    let _ = fs::remove_file(REASON);
+    let status = Command::new("/proc/self/exe")
+        .args(["check", name])
+        .stdin(std::process::Stdio::null())
+        .status()
+        .map_err(|error| format!("the check does not start: {error}"))?;
+    let left = shell::leftovers();
+    if !status.success() {
+        return Err(
+            fs::read_to_string(REASON).unwrap_or_else(|_| format!("it ended with {status}"))
+        );
+    }
+    match left? {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("it leaves behind: {}", left.join(", "))),
+    }
+}

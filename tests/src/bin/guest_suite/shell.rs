@@ -1,0 +1,102 @@
+//! Programs and files, with failures in words.
+
+use std::fs;
+use std::fs::OpenOptions;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::process::Command;
+
+/// Runs a program that must succeed, and returns what it wrote to stdout.
+pub(crate) fn run(words: &str) -> Result<String, String> {
+    let (success, stdout, stderr) = output(words)?;
+    if success {
+        Ok(stdout)
+    } else {
+        Err(format!("`{words}` failed: {stdout}{stderr}"))
+    }
+}
+
+/// Runs a program, split at blanks: whether it succeeded, its stdout, its stderr.
+pub(crate) fn output(words: &str) -> Result<(bool, String, String), String> {
+    let mut split = words.split_whitespace();
+    let program = split.next().ok_or("no program")?;
+    command(Command::new(program).args(split))
+}
+
+/// As [`output`], for words with blanks in them.
+pub(crate) fn command(command: &mut Command) -> Result<(bool, String, String), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ok((
+        output.status.success(),
+        text(&output.stdout),
+        text(&output.stderr),
+    ))
+}
+
+/// Makes a device with a table by the real dmsetup.
+pub(crate) fn create(name: &str, table: &str) -> Result<(), String> {
+    let mut dmsetup = Command::new("dmsetup");
+    let (success, _, stderr) = command(dmsetup.args(["create", name, "--table", table]))?;
+    if success {
+        Ok(())
+    } else {
+        Err(format!("dmsetup create {name}: {table}: {stderr}"))
+    }
+}
+
+/// What two texts must be.
+pub(crate) fn equal(what: &str, got: &str, expected: &str) -> Result<(), String> {
+    if got == expected {
+        Ok(())
+    } else {
+        Err(format!("{what} is {got:?}, not {expected:?}"))
+    }
+}
+
+/// Writes bytes at an offset of a device, to the medium.
+pub(crate) fn write_at(path: &str, offset: u64, bytes: &[u8]) -> Result<(), String> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| format!("writing {path}: {error}"))
+}
+
+/// Reads bytes at an offset of a device.
+pub(crate) fn read_at(path: &str, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0xa5; length];
+    let mut read = || {
+        let mut file = OpenOptions::new().read(true).open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(&mut bytes)
+    };
+    read().map_err(|error| format!("reading {path}: {error}"))?;
+    Ok(bytes)
+}
+
+/// Removes the mapped devices and loop devices that a check left behind, and names them.
+pub(crate) fn leftovers() -> Result<Vec<String>, String> {
+    let mut left = Vec::new();
+    let entries = fs::read_dir("/sys/block").map_err(|error| format!("/sys/block: {error}"))?;
+    for entry in entries.flatten() {
+        let kind = ["dm", "loop"]
+            .into_iter()
+            .find(|kind| entry.path().join(kind).is_dir());
+        if let Some(kind) = kind {
+            let device = entry.file_name().to_string_lossy().into_owned();
+            let name = fs::read_to_string(entry.path().join("dm/name")).unwrap_or_default();
+            if kind == "loop" {
+                run(&format!("losetup -d /dev/{device}"))?;
+            }
+            left.push(format!("{device} {}", name.trim()).trim_end().to_owned());
+        }
+    }
+    if left.iter().any(|device| device.starts_with("dm-")) {
+        run("dmsetup remove_all --force")?;
+    }
+    Ok(left)
+}

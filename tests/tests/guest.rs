@@ -1,0 +1,114 @@
+//! Real kernels in QEMU, each booted once for all its checks.
+//!
+//! `DM_GUEST_CHECK=name` runs one check alone. Where there is no guest to be had (no Debian, no
+//! network), the tests fail in CI; elsewhere they say that they are skipped, and why.
+
+use std::io::Write;
+
+use dm_tests::guest::{Failure, Guest, Kernel, Trouble};
+
+/// A booted guest, or none where none can be.
+fn boot(test: &str, kernel: Kernel) -> Option<Guest> {
+    match Guest::boot(kernel) {
+        Ok(guest) => Some(guest),
+        Err(Failure {
+            trouble: Trouble::Unavailable(reason),
+            ..
+        }) if std::env::var_os("CI").is_none() => {
+            // Past libtest, which shows nothing of a test that passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
+            None
+        }
+        Err(failure) => panic!("{}", failure.report()),
+    }
+}
+
+/// Says so past libtest, which shows nothing of a test that passes.
+fn skip(test: &str, reason: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
+}
+
+fn run_suite(test: &str, kernel: Kernel) {
+    let Some(mut guest) = boot(test, kernel) else {
+        return;
+    };
+    let only = std::env::var("DM_GUEST_CHECK").ok();
+    let checks = only.map_or_else(|| guest.checks(), |check| vec![check]);
+    assert!(!checks.is_empty(), "the suite has no checks");
+    let mut failed = Vec::new();
+    for (done, check) in checks.iter().enumerate() {
+        match guest.run(check) {
+            Ok(()) => {}
+            Err(Failure {
+                trouble: trouble @ Trouble::Check { .. },
+                ..
+            }) => {
+                failed.push(trouble.to_string());
+            }
+            Err(failure) => panic!(
+                "{}\nnot run: {:?}; failed before: {failed:?}",
+                failure.report(),
+                &checks[done + 1..]
+            ),
+        }
+    }
+    if let Err(failure) = guest.finish() {
+        panic!("{}\nfailed before: {failed:?}", failure.report());
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {} failed:\n{}",
+        failed.len(),
+        checks.len(),
+        failed.join("\n")
+    );
+}
+
+#[test]
+fn linux_6_1() {
+    run_suite("linux_6_1", Kernel::V6_1);
+}
+
+#[test]
+fn linux_6_12() {
+    run_suite("linux_6_12", Kernel::V6_12);
+}
+
+/// What the suite promises to notice, it notices in a real guest.
+#[test]
+fn guest_that_breaks_is_noticed() {
+    if std::env::var_os("DM_GUEST_CHECK").is_some() {
+        return skip(
+            "guest_that_breaks_is_noticed",
+            "DM_GUEST_CHECK asks for one check",
+        );
+    }
+    let Some(mut guest) = boot("guest_that_breaks_is_noticed", Kernel::V6_12) else {
+        return;
+    };
+    for (fault, reason) in [
+        ("fault_fails", "as it should | in two lines"),
+        ("fault_aborts", "signal"),
+        ("fault_leaves_a_device", "it leaves behind: dm-0 guest-left"),
+        ("no_such_check", "no check of this name"),
+    ] {
+        let failure = guest.run(fault).expect_err(fault);
+        assert!(
+            matches!(failure.trouble, Trouble::Check { .. }),
+            "{}",
+            failure.report()
+        );
+        assert!(failure.to_string().contains(reason), "{failure}");
+    }
+    guest
+        .run("linear_over_ram_disk")
+        .expect("the guest is as good as before");
+    let failure = guest
+        .run("fault_panics_the_kernel")
+        .expect_err("the kernel is gone");
+    assert!(
+        matches!(failure.trouble, Trouble::Kernel { .. }),
+        "{}",
+        failure.report()
+    );
+}
