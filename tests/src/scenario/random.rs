@@ -43,7 +43,7 @@ fn random_step(rng: &mut Rng) -> Step {
 }
 
 /// A table of one to three lines over the base devices; sometimes a wrong one. It does not stand
-/// on other mapped devices, whose lengths change: quirk 101 would be met all the time.
+/// on other mapped devices, whose lengths change: quirk 22 would be met all the time.
 fn random_table(rng: &mut Rng) -> String {
     let mut text = String::new();
     let mut start = 0;
