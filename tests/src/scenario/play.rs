@@ -93,7 +93,7 @@ impl Player<'_> {
             Step::Close(device) => {
                 let closed = self.open.get_mut(device).and_then(Vec::pop).is_some();
                 // A deferred removal happens a moment after the last close.
-                thread::sleep(Duration::from_millis(30));
+                thread::sleep(Duration::from_millis(150));
                 format!("close {device}: {closed}")
             }
             Step::Write {
