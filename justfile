@@ -8,7 +8,7 @@ test:
 quickstart:
     cargo run --release -- quickstart
 
-# A shell in a guest: just guest 6.1
+# A shell in a guest: just guest 6.1, or just guest 6.12 arm64
 guest *KERNEL:
     tests/vm/shell {{KERNEL}}
 

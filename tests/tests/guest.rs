@@ -28,12 +28,16 @@ fn skip(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
 }
 
-fn run_suite(test: &str, kernel: Kernel) {
+/// Runs the checks that the guest has; or those of `only`, or the one that is asked for.
+fn run_suite(test: &str, kernel: Kernel, only: Option<&[&str]>) {
     let Some(mut guest) = boot(test, kernel) else {
         return;
     };
-    let only = std::env::var("DM_GUEST_CHECK").ok();
-    let checks = only.map_or_else(|| guest.checks(), |check| vec![check]);
+    let checks: Vec<String> = match (std::env::var("DM_GUEST_CHECK"), only) {
+        (Ok(check), _) => vec![check],
+        (Err(_), Some(only)) => only.iter().map(|check| (*check).to_owned()).collect(),
+        (Err(_), None) => guest.checks(),
+    };
     assert!(!checks.is_empty(), "the suite has no checks");
     let mut failed = Vec::new();
     for (done, check) in checks.iter().enumerate() {
@@ -66,12 +70,30 @@ fn run_suite(test: &str, kernel: Kernel) {
 
 #[test]
 fn linux_6_1() {
-    run_suite("linux_6_1", Kernel::V6_1);
+    run_suite("linux_6_1", Kernel::V6_1, None);
 }
 
 #[test]
 fn linux_6_12() {
-    run_suite("linux_6_12", Kernel::V6_12);
+    run_suite("linux_6_12", Kernel::V6_12, None);
+}
+
+/// The checks that need no tools but ours: the ioctls with the machine code of another processor.
+const CORE: &[&str] = &[
+    "kernel_has_its_modules",
+    "dmctl_starts",
+    "scripts_agree",
+    "random_scripts_agree",
+];
+
+#[test]
+fn linux_arm64() {
+    if let Ok(check) = std::env::var("DM_GUEST_CHECK")
+        && !CORE.contains(&&*check)
+    {
+        return skip("linux_arm64", &format!("{check} needs tools that it lacks"));
+    }
+    run_suite("linux_arm64", Kernel::V6_12Arm64, Some(CORE));
 }
 
 /// What the suite promises to notice, it notices in a real guest.

@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::error::Trouble;
-use super::image::Image;
+use super::image::{Arch, Image};
 use super::{Failure, Guest};
 
 /// With working KVM a guest is ready in less than five seconds.
@@ -28,12 +28,15 @@ pub enum Accel {
 }
 
 impl Accel {
-    /// Chooses: what `DM_GUEST_ACCEL` (`kvm` or `tcg`) says, else what is remembered, else what a
-    /// probe finds.
+    /// Chooses: translation for another processor than the host's; else what `DM_GUEST_ACCEL`
+    /// (`kvm` or `tcg`) says, else what is remembered, else what a probe finds.
     ///
     /// # Errors
     /// If `DM_GUEST_ACCEL` says something else, or the outcome can not be kept.
     pub fn choose(image: &Image) -> Result<Accel, Failure> {
+        if image.kernel().arch() != Arch::Amd64 {
+            return Ok(Accel::Tcg);
+        }
         if let Ok(word) = std::env::var("DM_GUEST_ACCEL") {
             return Accel::named(&word).ok_or_else(|| {
                 Trouble::Unavailable(format!("DM_GUEST_ACCEL is {word}, not kvm or tcg")).into()

@@ -14,8 +14,9 @@ use super::machine::Machine;
 
 /// What `tests/vm/build` ends with if the machine lacks something.
 const UNAVAILABLE: i32 = 77;
-/// The kernel's command line. Each record that the suite writes must come; an oops is the end.
-const APPEND: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off printk.devkmsg=on";
+/// The kernel's command line, but for its console. Each record that the suite writes must come; an
+/// oops is the end.
+const APPEND: &str = "quiet panic=-1 oops=panic mitigations=off printk.devkmsg=on";
 
 /// A kernel that guests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,18 @@ pub enum Kernel {
     V6_1,
     /// Linux 6.12.
     V6_12,
+    /// Linux 6.12 on arm64.
+    V6_12Arm64,
+}
+
+/// The machines that guests are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arch {
+    /// A PC, as the host is.
+    Amd64,
+    /// QEMU's own arm64 machine.
+    Arm64,
 }
 
 impl Kernel {
@@ -32,14 +45,33 @@ impl Kernel {
     pub fn series(self) -> &'static str {
         match self {
             Kernel::V6_1 => "6.1",
-            Kernel::V6_12 => "6.12",
+            Kernel::V6_12 | Kernel::V6_12Arm64 => "6.12",
+        }
+    }
+
+    /// The machine that it runs on.
+    pub fn arch(self) -> Arch {
+        match self {
+            Kernel::V6_1 | Kernel::V6_12 => Arch::Amd64,
+            Kernel::V6_12Arm64 => Arch::Arm64,
         }
     }
 }
 
+impl Arch {
+    /// As Debian calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+        }
+    }
+}
+
+/// As names of files have it, such as `6.1-amd64`.
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.series())
+        write!(f, "{}-{}", self.series(), self.arch().name())
     }
 }
 
@@ -51,6 +83,8 @@ pub struct Image {
     vmlinuz: PathBuf,
     initrd: PathBuf,
     state: PathBuf,
+    machine: Vec<String>,
+    console: String,
 }
 
 impl Image {
@@ -65,7 +99,7 @@ impl Image {
             source,
         };
         let mut script = Command::new(script)
-            .arg(kernel.series())
+            .args([kernel.series(), kernel.arch().name()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -93,6 +127,11 @@ impl Image {
         &self.state
     }
 
+    /// The kernel.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
     /// What distinguishes this image for whoever remembers something about it.
     pub fn vmlinuz(&self) -> &Path {
         &self.vmlinuz
@@ -111,23 +150,15 @@ impl Image {
         let turn = File::create(self.state.join("turn")).map_err(host("the lock of guests"))?;
         turn.lock().map_err(host("the lock of guests"))?;
         let log = File::create(&log).map_err(host("the console's log"))?;
-        let console = Console::new(self.kernel.series(), Box::new(log));
+        let console = Console::new(&self.kernel.to_string(), Box::new(log));
         Machine::start(&mut self.command(accel), console, Some(turn)).map_err(host("qemu"))
     }
 
     fn command(&self, accel: Accel) -> Command {
         let mut command = Command::new(&self.qemu);
         command
-            .args([
-                "-accel",
-                accel.argument(),
-                "-cpu",
-                "max",
-                "-m",
-                "2048",
-                "-smp",
-                "2",
-            ])
+            .args(["-accel", accel.argument(), "-m", "2048", "-smp", "2"])
+            .args(&self.machine)
             .args([
                 "-nodefaults",
                 "-no-reboot",
@@ -136,7 +167,9 @@ impl Image {
                 "-serial",
                 "stdio",
             ])
-            .args(["-append", APPEND, "-kernel"])
+            .arg("-append")
+            .arg(format!("console={} {APPEND}", self.console))
+            .arg("-kernel")
             .arg(&self.vmlinuz)
             .arg("-initrd")
             .arg(&self.initrd);
@@ -156,22 +189,25 @@ fn relay(lines: impl Read) -> Vec<String> {
         .collect()
 }
 
-/// Reads what the script says: `word=path`, one a line.
+/// Reads what the script says: `word=value`, one a line.
 fn parse(kernel: Kernel, text: &str) -> Result<Image, Trouble> {
     let words: BTreeMap<&str, &str> = text
         .lines()
         .filter_map(|line| line.split_once('='))
         .collect();
-    let path = |word: &str| match words.get(word) {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Err(Trouble::Build(format!("it does not say where {word} is"))),
+    let said = |word: &str| match words.get(word) {
+        Some(value) => Ok(*value),
+        None => Err(Trouble::Build(format!("it does not say what {word} is"))),
     };
+    let path = |word| said(word).map(PathBuf::from);
     Ok(Image {
         kernel,
         qemu: path("qemu")?,
         vmlinuz: path("kernel")?,
         initrd: path("initrd")?,
         state: path("state")?,
+        machine: said("machine")?.split(' ').map(str::to_owned).collect(),
+        console: said("console")?.to_owned(),
     })
 }
 
@@ -180,11 +216,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_is_needed() {
-        let all = "qemu=/q\nkernel=/k\ninitrd=/i\nstate=/s\n";
-        let image = parse(Kernel::V6_1, all).expect("all paths");
+    fn every_word_is_needed() {
+        let all = "qemu=/q\nkernel=/k\ninitrd=/i\nstate=/s\nmachine=-cpu max\nconsole=ttyS0\n";
+        let image = parse(Kernel::V6_1, all).expect("all words");
         assert_eq!(image.vmlinuz(), Path::new("/k"));
-        let trouble = parse(Kernel::V6_1, "qemu=/q\nkernel=/k\nstate=/s\n").expect_err("no initrd");
-        assert!(trouble.to_string().contains("where initrd is"), "{trouble}");
+        assert_eq!(image.machine, ["-cpu", "max"]);
+        for (at, line) in all.lines().enumerate() {
+            let lines = all.lines().enumerate().filter(|(other, _)| *other != at);
+            let less: String = lines.map(|(_, line)| format!("{line}\n")).collect();
+            let trouble = parse(Kernel::V6_1, &less).expect_err(line);
+            let word = line.split('=').next().unwrap_or_default();
+            assert!(
+                trouble.to_string().contains(&format!("what {word} is")),
+                "{trouble}"
+            );
+        }
     }
 }

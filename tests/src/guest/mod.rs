@@ -34,7 +34,7 @@ pub mod protocol;
 
 pub use accel::Accel;
 pub use error::{Failure, Trouble};
-pub use image::{Image, Kernel};
+pub use image::{Arch, Image, Kernel};
 
 use ledger::Ledger;
 use machine::{Heard, Machine};
