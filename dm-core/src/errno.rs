@@ -44,6 +44,7 @@ const NAMED: &[(Errno, &str, &str)] = &[
     (Errno::ENAMETOOLONG, "ENAMETOOLONG", "file name too long"),
     (Errno::ENOSYS, "ENOSYS", "function not implemented"),
     (Errno::ELOOP, "ELOOP", "too many levels of symbolic links"),
+    (Errno::EIDRM, "EIDRM", "identifier removed"),
     (Errno::ENODATA, "ENODATA", "no data available"),
     (Errno::EPROTO, "EPROTO", "protocol error"),
     (Errno::EOVERFLOW, "EOVERFLOW", "value too large for defined data type"),
@@ -89,6 +90,7 @@ impl Errno {
     pub const ENAMETOOLONG: Errno = Errno(36);
     pub const ENOSYS: Errno = Errno(38);
     pub const ELOOP: Errno = Errno(40);
+    pub const EIDRM: Errno = Errno(43);
     pub const ENODATA: Errno = Errno(61);
     pub const EPROTO: Errno = Errno(71);
     pub const EOVERFLOW: Errno = Errno(75);

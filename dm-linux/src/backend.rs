@@ -1,6 +1,6 @@
 //! Linux's device mapper as a backend.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use dm_core::backend::{Backend, Capabilities, Features};
 use dm_core::command::{Command, Create, Dep, DeviceInfo, RemoveMode, Reply, Slot, SuspendOptions};
@@ -17,47 +17,61 @@ use crate::abi::{ByteOrder, Call, Flags, Payload};
 use crate::buffer::{self, Buffer, Secrecy};
 use crate::control::Control;
 use crate::meaning;
-use crate::nodes::{NodeError, Nodes};
 use crate::refusal::refused;
 use crate::request;
 use crate::sys::Sys;
+use crate::udev::{Change, Settled, Ticket, Udev, Waiter};
 
 /// The driver of the running kernel.
 ///
 /// Threads may share it: the kernel takes their commands side by side, and a thread that waits for
 /// an event holds up no other.
 ///
-/// A node in `/dev/mapper` that can not be made or removed is a warning in the log, since the
-/// command itself was obeyed.
+/// A node in `/dev/mapper` that can not be made or removed, or for which udev took too long, is a
+/// warning in the log, since the command itself was obeyed.
 #[derive(Debug)]
 pub struct Linux<S = Control> {
     sys: S,
-    nodes: Nodes,
+    waiter: Arc<dyn Waiter>,
     /// What the first reply said.
     version: OnceLock<Version>,
 }
 
 impl Linux {
-    /// Opens the control node, and makes it if it is missing and this user is root.
+    /// Opens the control node, and makes it if it is missing and this user is root. Commands wait
+    /// for udev where it runs, and make the nodes in `/dev/mapper` where it does not.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the kernel has no driver, [`ErrorKind::Permission`] if this
     /// user may not use it.
     pub fn open() -> Result<Linux, DmError> {
-        let linux = Linux::new(Control::new(), Nodes::default());
+        let linux = Linux::new(Control::new(), Udev::new());
         linux.sys.ready()?;
         Ok(linux)
     }
 }
 
 impl<S: Sys> Linux<S> {
-    /// The driver behind `sys`, which is not asked anything yet.
-    pub const fn new(sys: S, nodes: Nodes) -> Linux<S> {
+    /// The driver behind `sys`, which is not asked anything yet, with `waiter` for the nodes.
+    pub fn new(sys: S, waiter: impl Waiter + 'static) -> Linux<S> {
+        Linux::with_waiter(sys, Arc::new(waiter))
+    }
+
+    pub(crate) fn with_waiter(sys: S, waiter: Arc<dyn Waiter>) -> Linux<S> {
         Linux {
             sys,
-            nodes,
+            waiter,
             version: OnceLock::new(),
         }
+    }
+
+    /// Who sees to the nodes.
+    pub fn waiter(&self) -> &dyn Waiter {
+        &*self.waiter
+    }
+
+    pub(crate) fn waiter_handle(&self) -> Arc<dyn Waiter> {
+        self.waiter.clone()
     }
 
     /// Who answers.
@@ -206,10 +220,12 @@ impl<S: Sys> Linux<S> {
     }
 
     fn resume(&self, device: &DevId, options: SuspendOptions) -> Result<Reply, DmError> {
-        let reply = self.ask(&request::resume(device, options)?)?;
-        let info = meaning::info(&reply.header)?;
-        self.on_nodes(|nodes| nodes.make(&reply.header.name, info.number));
-        Ok(Reply::Device(info))
+        let reply = self.change(request::resume(device, options)?, |reply| {
+            let name = reply.header.name.clone();
+            let number = reply.header.dev?;
+            Some(Change::Resumed { name, number })
+        })?;
+        Ok(Reply::Device(meaning::info(&reply.header)?))
     }
 
     /// The driver finds the device by its name only, and its reply lacks the uuid and whether
@@ -217,21 +233,26 @@ impl<S: Sys> Linux<S> {
     fn rename(&self, device: &DevId, name: &DmName) -> Result<Reply, DmError> {
         let before = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
         let from = &before.header.name;
-        let reply = self.ask(&request::rename(from, name)?)?;
+        let reply = self.change(request::rename(from, name)?, |reply| {
+            let to = crate::mangle::mangle(name.as_str()).ok()?;
+            Some(Change::Renamed {
+                from: from.clone(),
+                to: to.as_bytes().into(),
+                number: reply.header.dev?,
+            })
+        })?;
         let mut info = meaning::info(&reply.header)?;
         let old = meaning::info(&before.header)?;
         info.name = name.clone();
         info.uuid = old.uuid;
         info.flags |= old.flags & meaning::INACTIVE;
-        if let Ok(to) = crate::mangle::mangle(name.as_str()) {
-            self.on_nodes(|nodes| nodes.rename(from, to.as_bytes()));
-        }
         Ok(Reply::Device(info))
     }
 
     fn set_uuid(&self, device: &DevId, uuid: &DmUuid) -> Result<Reply, DmError> {
         let before = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
-        let reply = self.ask(&request::set_uuid(&before.header.name, uuid)?)?;
+        let request = request::set_uuid(&before.header.name, uuid)?;
+        let reply = self.change(request, |_| Some(Change::Other))?;
         let mut info: DeviceInfo = meaning::info(&reply.header)?;
         info.uuid = Some(uuid.clone());
         info.flags |= meaning::info(&before.header)?.flags & meaning::INACTIVE;
@@ -285,25 +306,46 @@ impl<S: Sys> Linux<S> {
             }
             _ => Flags::empty(),
         };
-        let reply = self.ask(&request::remove(device, flags)?)?;
-        if !reply.header.flags.contains(Flags::DEFERRED_REMOVE) {
-            self.on_nodes(|nodes| nodes.remove(&reply.header.name));
-        }
+        self.change(request::remove(device, flags)?, |reply| {
+            let waits = reply.header.flags.contains(Flags::DEFERRED_REMOVE);
+            let name = reply.header.name.clone();
+            (!waits).then_some(Change::Removed { name })
+        })?;
         Ok(Reply::Done)
     }
 
-    /// Does something to nodes, if they are ours.
-    pub(crate) fn on_nodes(&self, act: impl FnOnce(&Nodes) -> Result<(), NodeError>) {
-        if self.nodes.ours()
-            && let Err(error) = act(&self.nodes)
+    /// Sends a request that raises an event, and waits until the nodes are as the change says that
+    /// `changed` makes of the reply.
+    pub(crate) fn change(
+        &self,
+        mut request: Request<'_>,
+        changed: impl FnOnce(&wire::Reply) -> Option<Change>,
+    ) -> Result<wire::Reply, DmError> {
+        let ticket = self.waiter.begin()?;
+        request.header.event = ticket.event();
+        if let Err(error) = ticket.expect() {
+            self.settle(ticket, &[]);
+            return Err(error.into());
+        }
+        let reply = self.ask(&request);
+        let raised = |reply: &wire::Reply| reply.header.flags.contains(Flags::UEVENT_GENERATED);
+        if !reply.as_ref().is_ok_and(raised)
+            && let Err(error) = ticket.complete()
         {
             tracing::warn!("{error}");
         }
+        let change = reply.as_ref().ok().and_then(changed);
+        self.settle(ticket, change.as_slice());
+        reply
     }
 
-    /// Whether nodes are ours.
-    pub(crate) fn has_nodes(&self) -> bool {
-        self.nodes.ours()
+    /// What becomes of the nodes is a warning in the log: the command was obeyed.
+    pub(crate) fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
+        let settled = self.waiter.settle(ticket, changes);
+        if settled.is_trouble() {
+            tracing::warn!("{settled}");
+        }
+        settled
     }
 }
 

@@ -15,6 +15,7 @@ use crate::abi::{Call, Flags};
 use crate::backend::{Linux, mismatch};
 use crate::request;
 use crate::sys::Sys;
+use crate::udev::{Change, Ticket, UdevFlags};
 
 /// The target that fails all io.
 const ERROR: &str = "error";
@@ -54,7 +55,7 @@ impl<S: Sys> Linux<S> {
         self.ask(&request::load(device, vec![error], mode)?)?;
         // The io that is pending may never end: it is neither waited for nor written out.
         let options = SuspendOptions::new(FlushMode::NoFlush, LockFs::Skip);
-        let resumed = self.ask(&request::resume(device, options)?);
+        let resumed = self.change(request::resume(device, options)?, |_| Some(Change::Other));
         if resumed.is_err() {
             // As it was before, as far as that is possible.
             self.ask(&request::clear(device)?)?;
@@ -67,7 +68,7 @@ impl<S: Sys> Linux<S> {
             RemoveMode::Deferred => Flags::DEFERRED_REMOVE,
             _ => Flags::empty(),
         };
-        let before = match self.has_nodes() {
+        let before = match self.waiter().has_nodes() {
             true => self.names()?,
             false => Vec::new(),
         };
@@ -89,9 +90,14 @@ impl<S: Sys> Linux<S> {
         if !before.is_empty() {
             let after = self.names()?;
             let gone = |record: &&NameRecord| after.iter().all(|left| left.number != record.number);
-            for record in before.iter().filter(gone) {
-                self.on_nodes(|nodes| nodes.remove(&record.name));
-            }
+            let removed = before.iter().filter(gone).map(|record| Change::Removed {
+                name: record.name.clone(),
+            });
+            // The driver tells udev of these without a cookie.
+            self.settle(
+                Ticket::new(UdevFlags::empty()),
+                &removed.collect::<Vec<_>>(),
+            );
         }
         Ok(Reply::Done)
     }

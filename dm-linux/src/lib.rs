@@ -9,6 +9,7 @@
 //! - [`sys`]: the one door to the kernel, and its trait for stand-ins.
 //! - [`mangle`]: names as the driver has them.
 //! - [`nodes`]: `/dev/mapper/NAME` where no udev makes it.
+//! - [`udev`]: waiting for udev where it runs, with an end; [`Batch`] is one wait for many commands.
 //! - [`probe`]: whether there is a driver that this user can use.
 //!
 //! # Examples
@@ -64,9 +65,6 @@
 //! source. No control node and no driver are `Unsupported`.
 //!
 //! # What this crate does not do
-//! - It does not wait for udev: where udev runs, `/dev/mapper/NAME` may come a little after a
-//!   command is done. It tells udev's rules that an event is the primary one, as `dmsetup
-//!   --noudevsync` does.
 //! - It does not check tables: the kernel does, and says only an errno.
 //! - It sends no geometry, arms no poll, and does not probe paths of a multipath device.
 //! - It does not resolve what DEV words in tables mean: the kernel takes paths and numbers.
@@ -84,11 +82,14 @@ pub mod nodes;
 pub mod probe;
 #[allow(unsafe_code)] // The ioctl itself.
 pub mod sys;
+pub mod udev;
 
 mod backend;
+mod batch;
 mod forced;
 mod meaning;
 mod refusal;
 mod request;
 
 pub use backend::Linux;
+pub use batch::Batch;

@@ -14,6 +14,7 @@ use rustix::fs::{self, AtFlags, CWD, FileType, Mode};
 
 use crate::abi::layout::DIRECTORY;
 use crate::sys::{errno, make_node};
+use crate::udev::Change;
 
 /// Where udev is found if it runs.
 const UDEV: &str = "/run/udev/control";
@@ -159,6 +160,63 @@ impl Nodes {
             Found::Other => Err(NodeError::Occupied { path }),
         }
     }
+}
+
+/// With udev, or after it.
+impl Nodes {
+    /// Does to a node what a command did to its device.
+    pub(crate) fn follow(&self, change: &Change) -> Result<(), NodeError> {
+        match change {
+            Change::Resumed { name, number } => self.make(name, *number),
+            Change::Renamed { from, to, .. } => self.rename(from, to),
+            Change::Removed { name } => self.remove(name),
+            Change::Other => Ok(()),
+        }
+    }
+
+    /// Whether a name's node is that of the device with `number`, or of no device that is gone or
+    /// has another name now.
+    pub(crate) fn is_right(&self, name: &[u8], number: Option<DevNo>) -> Result<bool, NodeError> {
+        Ok(match (look(&self.path(name)?)?, number) {
+            (Found::Block(found), Some(number)) => found == number,
+            (Found::Block(found), None) => device_name(found).is_some_and(|it| it == name),
+            (Found::Nothing, None) => true,
+            // It is none of ours.
+            (Found::Other, None) => true,
+            _ => false,
+        })
+    }
+
+    /// Makes a name's node, or removes it, where udev should have done so: as a link, if the
+    /// kernel has a node to link to, so that udev can still replace it.
+    pub(crate) fn mend(&self, name: &[u8], number: Option<DevNo>) -> Result<(), NodeError> {
+        let path = self.path(name)?;
+        let Some(number) = number else {
+            return unlink(&path);
+        };
+        let target = format!("../dm-{}", number.minor);
+        if look(&self.folder.join(&target))? != Found::Block(number) {
+            return self.make(name, number);
+        }
+        match look(&path)? {
+            Found::Nothing => {}
+            Found::Block(_) | Found::Dangling => unlink(&path)?,
+            Found::Other => return Err(NodeError::Occupied { path }),
+        }
+        match fs::symlink(&target, &path) {
+            // Udev came after all.
+            Err(rustix::io::Errno::EXIST) | Ok(()) => Ok(()),
+            Err(error) => Err(failed("make", &path, errno(error))),
+        }
+    }
+}
+
+/// The name of the mapped device with that number, as the driver has it.
+fn device_name(number: DevNo) -> Option<Vec<u8>> {
+    let path = format!("/sys/dev/block/{}:{}/dm/name", number.major, number.minor);
+    let mut name = std::fs::read(path).ok()?;
+    name.pop_if(|byte| *byte == b'\n');
+    Some(name)
 }
 
 impl Default for Nodes {

@@ -12,7 +12,7 @@ use dm_core::target::FlushMode;
 use dm_core::units::Sector;
 
 use crate::abi::command::{Request, RequestData};
-use crate::abi::layout::{MAJOR_MAX, MINOR_MAX, REQUEST_VERSION, UDEV_PRIMARY_SOURCE};
+use crate::abi::layout::{MAJOR_MAX, MINOR_MAX, REQUEST_VERSION};
 use crate::abi::view::Header;
 use crate::abi::{Call, Flags};
 use crate::mangle::mangle;
@@ -94,7 +94,6 @@ pub(crate) fn create(create: &Create) -> Result<Request<'static>, DmError> {
 pub(crate) fn remove(device: &DevId, flags: Flags) -> Result<Request<'static>, DmError> {
     let header = Header {
         flags,
-        event: UDEV_PRIMARY_SOURCE,
         ..of(device)?
     };
     Ok(simple(Call::DevRemove, header))
@@ -104,7 +103,6 @@ pub(crate) fn remove(device: &DevId, flags: Flags) -> Result<Request<'static>, D
 pub(crate) fn rename(from: &[u8], to: &DmName) -> Result<Request<'static>, DmError> {
     let header = Header {
         name: from.into(),
-        event: UDEV_PRIMARY_SOURCE,
         ..header()
     };
     let data = RequestData::Text(text(to.as_str())?.into());
@@ -115,7 +113,6 @@ pub(crate) fn rename(from: &[u8], to: &DmName) -> Result<Request<'static>, DmErr
 pub(crate) fn set_uuid(name: &[u8], uuid: &DmUuid) -> Result<Request<'static>, DmError> {
     let header = Header {
         name: name.into(),
-        event: UDEV_PRIMARY_SOURCE,
         flags: Flags::UUID,
         ..header()
     };
@@ -157,7 +154,6 @@ pub(crate) fn suspend(
 pub(crate) fn resume(device: &DevId, options: SuspendOptions) -> Result<Request<'static>, DmError> {
     let header = Header {
         flags: suspend_flags(options),
-        event: UDEV_PRIMARY_SOURCE,
         ..of(device)?
     };
     Ok(simple(Call::DevSuspend, header))

@@ -23,7 +23,17 @@ pub trait Sys: Send + Sync {
     fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno>;
 }
 
-pub(crate) use os::{ioctl, make_node, open};
+impl<S: Sys + ?Sized> Sys for &S {
+    fn ready(&self) -> Result<(), ControlError> {
+        (**self).ready()
+    }
+
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        (**self).ioctl(call, buffer)
+    }
+}
+
+pub(crate) use os::{ioctl, listener, make_node, open, semaphore};
 
 /// The same errno. Linux's numbers are ours; other systems get here only on the way to an error
 /// text.
@@ -39,7 +49,7 @@ mod os {
 
     use dm_core::devid::DevNo;
     use dm_core::errno::Errno;
-    use rustix::fd::{AsFd, OwnedFd};
+    use rustix::fd::{AsFd, AsRawFd, OwnedFd};
     use rustix::ffi::c_void;
     use rustix::fs::{self, FileType, Mode, OFlags};
     use rustix::io::Errno as OsErrno;
@@ -178,6 +188,93 @@ mod os {
         }))
     }
 
+    /// The process that listened on the other end of a connection, if it can be seen from here.
+    pub(crate) fn listener(connection: &OwnedFd) -> Result<Option<u32>, Errno> {
+        let mut peer = libc::ucred {
+            pid: 0,
+            uid: 0,
+            gid: 0,
+        };
+        let mut size = libc::socklen_t::try_from(size_of_val(&peer)).unwrap_or(0);
+        let fd = connection.as_raw_fd();
+        // SAFETY:
+        // - "The descriptor is open": it is borrowed for the call.
+        // - "The kernel writes at most `size` bytes to the pointer": that is the size of `peer`,
+        //   which is borrowed mutably for the call, and any bytes are a valid `ucred`.
+        let result = unsafe {
+            libc::getsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut peer).cast(),
+                &raw mut size,
+            )
+        };
+        check(result)?;
+        Ok(u32::try_from(peer.pid).ok().filter(|pid| *pid != 0))
+    }
+
+    /// What a C function gave, or the errno that it left.
+    fn check(result: libc::c_int) -> Result<libc::c_int, Errno> {
+        match result {
+            -1 => Err(std::io::Error::last_os_error()
+                .raw_os_error()
+                .map_or(Errno::EIO, Errno::from_linux)),
+            result => Ok(result),
+        }
+    }
+
+    pub(crate) mod semaphore {
+        //! System V semaphores, in sets of one.
+
+        use dm_core::errno::Errno;
+
+        use super::check;
+
+        /// Makes the set of `key`, whose semaphore is 0 then.
+        pub(crate) fn create(key: i32) -> Result<i32, Errno> {
+            get(key, 0o600 | libc::IPC_CREAT | libc::IPC_EXCL)
+        }
+
+        /// Finds the set of `key`.
+        pub(crate) fn find(key: i32) -> Result<i32, Errno> {
+            get(key, 0)
+        }
+
+        fn get(key: i32, flags: i32) -> Result<i32, Errno> {
+            // SAFETY: it takes numbers alone.
+            check(unsafe { libc::semget(key, 1, flags) })
+        }
+
+        /// Adds to the semaphore; `EAGAIN` if it would become negative.
+        pub(crate) fn add(id: i32, count: i16) -> Result<(), Errno> {
+            let mut operation = libc::sembuf {
+                sem_num: 0,
+                sem_op: count,
+                sem_flg: NO_WAIT,
+            };
+            // SAFETY: "The pointer is to as many operations as it says": it is to one, which is
+            // borrowed for the call.
+            check(unsafe { libc::semop(id, &raw mut operation, 1) }).map(|_| ())
+        }
+
+        /// The semaphore's value.
+        pub(crate) fn value(id: i32) -> Result<u32, Errno> {
+            // SAFETY: this command takes no fourth argument.
+            let value = check(unsafe { libc::semctl(id, 0, libc::GETVAL) })?;
+            u32::try_from(value).map_err(|_| Errno::EIO)
+        }
+
+        /// Removes the set.
+        pub(crate) fn remove(id: i32) -> Result<(), Errno> {
+            // SAFETY: this command takes no fourth argument.
+            check(unsafe { libc::semctl(id, 0, libc::IPC_RMID) }).map(|_| ())
+        }
+
+        #[allow(clippy::cast_possible_truncation)] // 0o4000 has 12 bits.
+        const NO_WAIT: libc::c_short = libc::IPC_NOWAIT as libc::c_short;
+    }
+
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -242,5 +339,35 @@ mod os {
 
     pub(crate) fn make_node(_: &Path, _: FileType, _: DevNo) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP)
+    }
+
+    pub(crate) fn listener(_: &OwnedFd) -> Result<Option<u32>, Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    pub(crate) mod semaphore {
+        //! No cookies without udev.
+
+        use dm_core::errno::Errno;
+
+        pub(crate) fn create(_: i32) -> Result<i32, Errno> {
+            Err(Errno::ENOSYS)
+        }
+
+        pub(crate) fn find(_: i32) -> Result<i32, Errno> {
+            Err(Errno::ENOSYS)
+        }
+
+        pub(crate) fn add(_: i32, _: i16) -> Result<(), Errno> {
+            Err(Errno::ENOSYS)
+        }
+
+        pub(crate) fn value(_: i32) -> Result<u32, Errno> {
+            Err(Errno::ENOSYS)
+        }
+
+        pub(crate) fn remove(_: i32) -> Result<(), Errno> {
+            Err(Errno::ENOSYS)
+        }
     }
 }

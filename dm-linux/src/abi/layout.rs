@@ -44,13 +44,6 @@ pub const ALIGN: usize = 8;
 /// The version that requests bear: every kernel with this interface takes it.
 pub const REQUEST_VERSION: Version = Version(4, 0, 0);
 
-/// In [`ioctl::EVENT_NR`] of a request that raises a uevent: the event is the primary one, and no
-/// cookie (the low 16 bits) is to be told.
-///
-/// # Source
-/// `DM_UDEV_PRIMARY_SOURCE_FLAG` and `DM_UDEV_FLAGS_SHIFT` in LVM2's `libdevmapper.h`.
-pub const UDEV_PRIMARY_SOURCE: u32 = 0x40 << 16;
-
 /// In a record of the list: a uuid follows.
 pub const LIST_HAS_UUID: u32 = 1;
 

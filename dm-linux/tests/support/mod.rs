@@ -20,6 +20,7 @@ use dm_linux::abi::{ByteOrder, Call, Flags};
 use dm_linux::buffer::Buffer;
 use dm_linux::nodes::{NodePolicy, Nodes};
 use dm_linux::sys::Sys;
+use dm_linux::udev::Waiter;
 
 pub(crate) const NUMBER: DevNo = DevNo {
     major: 253,
@@ -96,7 +97,7 @@ pub(crate) fn script(steps: impl IntoIterator<Item = (Call, Step)>) -> Dm<Linux<
 /// A backend whose kernel plays `steps`, with nodes.
 pub(crate) fn script_with(
     steps: impl IntoIterator<Item = (Call, Step)>,
-    nodes: Nodes,
+    nodes: impl Waiter + 'static,
 ) -> Dm<Linux<Script>> {
     let script = Script {
         steps: Mutex::new(steps.into_iter().collect()),

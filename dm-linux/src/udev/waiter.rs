@@ -1,0 +1,356 @@
+//! Who sees to it that nodes are there once a command is done.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::wait::{Ending, Wanted, wait_for_count, wait_for_nodes};
+use super::{Change, Cookie, CookieError, UdevFlags, UdevState};
+use crate::nodes::{NodeError, NodePolicy, Nodes};
+
+/// How long udev may take unless the caller says otherwise. Its own limit for an event is longer;
+/// who needs more than this waits for other reasons than rules.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For how long it is believed that udev runs.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Sees to it that devices' nodes are as commands made them.
+///
+/// A command that may change a node begins with a ticket, which says what the kernel is told, and
+/// ends with settling what was changed. A command that failed settles its ticket without changes.
+pub trait Waiter: fmt::Debug + Send + Sync {
+    /// What goes with the next command.
+    ///
+    /// # Errors
+    /// [`CookieError`] if the command must not be sent: the cookie that it was to have is none.
+    fn begin(&self) -> Result<Ticket, CookieError>;
+
+    /// Waits until nodes are as `changes` say, or makes them so.
+    fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled;
+
+    /// Whether it does anything about nodes now.
+    fn has_nodes(&self) -> bool;
+
+    /// Whether nodes are there when a command returns, so that no batch needs to wait for them.
+    fn is_immediate(&self) -> bool;
+}
+
+/// What goes with commands until their nodes are settled.
+#[derive(Debug)]
+pub struct Ticket {
+    flags: UdevFlags,
+    cookie: Option<Cookie>,
+    /// Whether the cookie is somebody else's to wait for and to remove.
+    joined: bool,
+    began: Instant,
+}
+
+/// How nodes came to be as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum How {
+    /// They are somebody else's to wait for.
+    Left,
+    /// This crate made them.
+    Own,
+    /// Udev's rules are through.
+    Udev,
+    /// Udev made them, but can not say whether it is through.
+    Seen,
+    /// Udev did not answer in time, or is gone.
+    Unanswered(UdevState),
+}
+
+/// What became of the nodes of one or several commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settled {
+    /// How they came to be.
+    pub how: How,
+    /// How long that took.
+    pub waited: Duration,
+    /// The nodes that udev should have made or removed and this crate did, by the devices' names.
+    pub mended: Vec<String>,
+    /// The nodes that are not as they should be, and why.
+    pub wrong: Vec<NodeError>,
+}
+
+/// Waits for udev where it runs, and makes the nodes where it does not, or does not answer.
+#[derive(Debug)]
+pub struct Udev {
+    run: PathBuf,
+    nodes: Nodes,
+    flags: UdevFlags,
+    timeout: Duration,
+    join: Option<u32>,
+    /// What udev was last seen to do, and when.
+    seen: Mutex<Option<(Instant, UdevState)>>,
+    /// Whether udev was found to be through without counting down.
+    blind: AtomicBool,
+}
+
+impl Ticket {
+    /// A ticket without a cookie.
+    pub fn new(flags: UdevFlags) -> Ticket {
+        Ticket {
+            flags,
+            cookie: None,
+            joined: false,
+            began: Instant::now(),
+        }
+    }
+
+    /// A ticket with a cookie that somebody else waits for.
+    pub fn joined(flags: UdevFlags, cookie: Cookie) -> Ticket {
+        Ticket {
+            cookie: Some(cookie),
+            joined: true,
+            ..Ticket::new(flags)
+        }
+    }
+
+    /// Another ticket with the same cookie, for a command whose nodes are settled with this one's.
+    ///
+    /// # Errors
+    /// [`CookieError::Missing`] if somebody removed the cookie.
+    pub fn share(&self) -> Result<Ticket, CookieError> {
+        match &self.cookie {
+            None => Ok(Ticket::new(self.flags)),
+            Some(cookie) => Ok(Ticket::joined(self.flags, Cookie::find(cookie.value())?)),
+        }
+    }
+
+    /// The event number that goes with the command.
+    pub fn event(&self) -> u32 {
+        let base = self.cookie.as_ref().map_or(0, Cookie::base);
+        self.flags.event(base)
+    }
+
+    /// A command is sent, which will raise an event.
+    ///
+    /// # Errors
+    /// As [`Cookie::expect`].
+    pub fn expect(&self) -> Result<(), CookieError> {
+        self.cookie.as_ref().map_or(Ok(()), Cookie::expect)
+    }
+
+    /// The command raised no event.
+    ///
+    /// # Errors
+    /// As [`Cookie::complete`].
+    pub fn complete(&self) -> Result<(), CookieError> {
+        self.cookie.as_ref().map_or(Ok(()), Cookie::complete)
+    }
+}
+
+impl Settled {
+    /// Nodes that are as they should be.
+    pub fn new(how: How, waited: Duration) -> Settled {
+        Settled {
+            how,
+            waited,
+            mended: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    /// Whether somebody should know.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self.how, How::Unanswered(_)) || !self.wrong.is_empty()
+    }
+}
+
+impl Udev {
+    /// Waits for the udev whose folder is `/run/udev`.
+    pub fn new() -> Udev {
+        Udev::at("/run/udev", Nodes::new(NodePolicy::Always))
+    }
+
+    /// Another udev, and where its nodes are.
+    pub fn at(run: impl Into<PathBuf>, nodes: Nodes) -> Udev {
+        Udev {
+            run: run.into(),
+            nodes,
+            flags: UdevFlags::PRIMARY_SOURCE,
+            timeout: TIMEOUT,
+            join: None,
+            seen: Mutex::new(None),
+            blind: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, which tells udev's rules this. With [`UdevFlags::DISABLE_DM_RULES`], the nodes
+    /// are made here.
+    #[must_use]
+    pub fn flags(self, flags: UdevFlags) -> Udev {
+        let flags = flags | UdevFlags::PRIMARY_SOURCE;
+        Udev { flags, ..self }
+    }
+
+    /// The same with another time-out.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Udev {
+        Udev { timeout, ..self }
+    }
+
+    /// The same, whose commands join a cookie that somebody else waits for.
+    #[must_use]
+    pub fn join(self, cookie: u32) -> Udev {
+        let join = Some(cookie);
+        Udev { join, ..self }
+    }
+
+    /// What udev looks like.
+    pub fn state(&self) -> UdevState {
+        UdevState::look(&self.run)
+    }
+
+    /// What udev looked like a moment ago.
+    fn recent_state(&self) -> UdevState {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match *seen {
+            Some((at, state)) if at.elapsed() < FRESH => state,
+            _ => {
+                let state = self.state();
+                // Whoever starts udev does not want to wait for us to notice.
+                *seen = state.has_nodes().then(|| (Instant::now(), state));
+                state
+            }
+        }
+    }
+
+    fn forget_state(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn own(&self, changes: &[Change], settled: &mut Settled) {
+        let failed = changes.iter().filter_map(|it| self.nodes.follow(it).err());
+        settled.wrong.extend(failed);
+    }
+}
+
+impl Waiter for Udev {
+    fn begin(&self) -> Result<Ticket, CookieError> {
+        if let Some(value) = self.join {
+            return Ok(Ticket::joined(self.flags, Cookie::find(value)?));
+        }
+        let mut ticket = Ticket::new(self.flags);
+        let state = self.recent_state();
+        let counts = state.has_nodes() && !matches!(state, UdevState::Foreign { .. });
+        if counts && !self.blind.load(Ordering::Relaxed) {
+            match Cookie::create() {
+                Ok(cookie) => ticket.cookie = Some(cookie),
+                // The nodes show as well when udev is through, if later.
+                Err(error) => tracing::warn!("{error}: udev can not say when it is through"),
+            }
+        }
+        Ok(ticket)
+    }
+
+    fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
+        let mut settled = Settled::new(How::Left, Duration::ZERO);
+        let ours = ticket.flags.contains(UdevFlags::DISABLE_DM_RULES);
+        if ticket.joined {
+            if ours {
+                self.own(changes, &mut settled);
+            }
+            return settled;
+        }
+        let began = SystemTime::now() - ticket.began.elapsed();
+        let wanted = Wanted::new(&self.nodes, &self.run, began, changes);
+        let deadline = Instant::now() + self.timeout;
+        let ending = match ticket.cookie {
+            _ if changes.is_empty() => Ending::Through,
+            None if !self.recent_state().has_nodes() => Ending::NoUdev,
+            None => wait_for_nodes(&wanted, || self.state(), deadline),
+            Some(ref cookie) => wait_for_count(cookie, &wanted, || self.state(), deadline),
+        };
+        if let Some(cookie) = ticket.cookie {
+            // Somebody else may have removed it.
+            let _ = cookie.remove();
+        }
+        settled.waited = ticket.began.elapsed();
+        settled.how = match ending {
+            Ending::Through => How::Udev,
+            Ending::NoUdev => How::Own,
+            Ending::Seen => How::Seen,
+            Ending::Unanswered(state) => How::Unanswered(state),
+        };
+        if settled.how == How::Own || ours {
+            self.own(changes, &mut settled);
+            return settled;
+        }
+        match ending {
+            Ending::Seen => self.blind.store(true, Ordering::Relaxed),
+            Ending::Unanswered(_) => self.forget_state(),
+            _ => {}
+        }
+        wanted.mend(&mut settled);
+        settled
+    }
+
+    fn has_nodes(&self) -> bool {
+        true
+    }
+
+    fn is_immediate(&self) -> bool {
+        self.join.is_none() && !self.recent_state().has_nodes()
+    }
+}
+
+impl Default for Udev {
+    fn default() -> Udev {
+        Udev::new()
+    }
+}
+
+/// Waits for nobody.
+impl Waiter for Nodes {
+    fn begin(&self) -> Result<Ticket, CookieError> {
+        Ok(Ticket::new(UdevFlags::PRIMARY_SOURCE))
+    }
+
+    fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
+        if !self.ours() {
+            return Settled::new(How::Left, Duration::ZERO);
+        }
+        let mut settled = Settled::new(How::Own, ticket.began.elapsed());
+        let failed = changes.iter().filter_map(|it| self.follow(it).err());
+        settled.wrong.extend(failed);
+        settled
+    }
+
+    fn has_nodes(&self) -> bool {
+        self.ours()
+    }
+
+    fn is_immediate(&self) -> bool {
+        true
+    }
+}
+
+/// One line.
+impl fmt::Display for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.how {
+            How::Left => f.write_str("nodes are left to others")?,
+            How::Own => f.write_str("nodes are made here")?,
+            How::Udev => f.write_str("udev is through")?,
+            How::Seen => f.write_str("udev made the nodes")?,
+            How::Unanswered(state) => {
+                let waited = self.waited.as_secs_f32();
+                write!(f, "udev did not answer within {waited:.1} s: {state}")?;
+            }
+        }
+        if !self.mended.is_empty() {
+            write!(f, "; put right here: {}", self.mended.join(", "))?;
+        }
+        for wrong in &self.wrong {
+            write!(f, "; {wrong}")?;
+        }
+        Ok(())
+    }
+}
