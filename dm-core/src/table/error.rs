@@ -1,12 +1,14 @@
 //! What can be wrong with a table.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use crate::component::OpenError;
 use crate::errno::Errno;
 use crate::names::NameError;
 use crate::units::{Sector, SectorCount, SectorRange};
+
+use super::line::TableLine;
 
 /// A table that was refused: which line, which word, why.
 ///
@@ -88,11 +90,21 @@ pub enum Reason {
 }
 
 impl TableError {
-    pub(crate) fn whole(reason: Reason) -> TableError {
+    /// The table as a whole is wrong.
+    pub fn whole(reason: Reason) -> TableError {
         TableError {
             line: 0,
             target: None,
             error: reason.into(),
+        }
+    }
+
+    /// A line, counted from 1, is wrong.
+    pub fn at(number: usize, line: &TableLine, error: ParamError) -> TableError {
+        TableError {
+            line: number,
+            target: Some(line.target.to_string()),
+            error,
         }
     }
 

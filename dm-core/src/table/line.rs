@@ -6,7 +6,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::names::TargetName;
-use crate::units::{Sector, SectorCount};
+use crate::units::{Sector, SectorCount, SectorRange};
 
 use super::error::{ParamError, Reason, TableError};
 
@@ -56,6 +56,25 @@ impl TableLine {
             })?);
         }
         Ok(lines)
+    }
+
+    /// The sectors that it maps, in a table whose lines before it end at `end`.
+    ///
+    /// # Errors
+    /// If it maps none, does not start at `end`, or ends past the last sector that there can be.
+    pub fn range_after(&self, end: Sector) -> Result<SectorRange, Reason> {
+        let (start, length) = (self.start, self.length);
+        if length.is_zero() {
+            return Err(Reason::Zero { what: "length" });
+        }
+        if start != end {
+            return Err(match (end, start) {
+                (Sector::ZERO, found) => Reason::NotAtZero { found },
+                (expected, found) if expected < found => Reason::Gap { expected, found },
+                (expected, found) => Reason::Overlap { expected, found },
+            });
+        }
+        SectorRange::new(start, length).ok_or(Reason::Overflow { start, length })
     }
 }
 

@@ -8,7 +8,6 @@ mod words;
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -66,14 +65,11 @@ impl Table {
         let mut segments = Vec::with_capacity(lines.len());
         let mut end = Sector::ZERO;
         for (at, line) in lines.iter().enumerate() {
-            let segment = place(line, end)
+            let segment = line
+                .range_after(end)
                 .map_err(ParamError::from)
                 .and_then(|range| Segment::build(line, range, mode, kinds, host, opener))
-                .map_err(|error| TableError {
-                    line: at + 1,
-                    target: Some(line.target.to_string()),
-                    error,
-                })?;
+                .map_err(|error| TableError::at(at + 1, line, error))?;
             end = segment.range.end();
             segments.push(segment);
         }
@@ -189,22 +185,6 @@ impl Table {
             .sum();
         self.segments.len() * size_of::<Segment>() + self.index.bytes() + targets
     }
-}
-
-/// Where `line` lies, if it goes on at `end`.
-fn place(line: &TableLine, end: Sector) -> Result<SectorRange, Reason> {
-    let (start, length) = (line.start, line.length);
-    if length.is_zero() {
-        return Err(Reason::Zero { what: "length" });
-    }
-    if start != end {
-        return Err(match (end, start) {
-            (Sector::ZERO, found) => Reason::NotAtZero { found },
-            (expected, found) if expected < found => Reason::Gap { expected, found },
-            (expected, found) => Reason::Overlap { expected, found },
-        });
-    }
-    SectorRange::new(start, length).ok_or(Reason::Overflow { start, length })
 }
 
 impl Segment {
