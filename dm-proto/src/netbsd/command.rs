@@ -36,7 +36,7 @@ pub const VERSION: Version = Version(4, 0, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode(command: &Command) -> Dictionary {
-    let mut request = Request::new(word(command));
+    let mut request = Request::new(word(command)).engine();
     match command {
         Command::Create(create) => {
             request.set(keys::NAME, create.name.as_str());

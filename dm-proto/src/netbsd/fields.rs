@@ -8,7 +8,7 @@ use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::{DmName, DmUuid, NameError};
 use dm_core::version::Version;
 
-use crate::proplib::{Dictionary, Value};
+use crate::proplib::{Dictionary, Text, Value};
 
 use super::keys;
 
@@ -85,6 +85,17 @@ impl<'a> Fields<'a> {
 
     pub(super) fn string(&self, key: &'static str) -> Result<Cow<'a, str>, FieldError> {
         self.take(key, "string", string)
+    }
+
+    /// A string, with U+FFFD where it is no UTF-8.
+    pub(super) fn lossy(&self, key: &'static str) -> Result<Cow<'a, str>, FieldError> {
+        self.take(key, "string", |value| {
+            value.text().map(Text::to_string_lossy)
+        })
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Result<&'a Text, FieldError> {
+        self.take(key, "string", Value::text)
     }
 
     pub(super) fn uint32(&self, key: &'static str) -> Result<u32, FieldError> {

@@ -23,11 +23,12 @@
 //! A failure has `error_kind`, `error`, `errno` and perhaps `error_line` instead. In this dialect a reply never repeats
 //! the table that its request carried: that may be long, and hold keys.
 //!
-//! Without that key, a [`NetbsdServer`] answers as NetBSD's own driver does, byte for byte, over devices of its own whose
+//! [`client`] speaks to NetBSD's own driver, which has no such key. Without it, a [`NetbsdServer`] answers as NetBSD's own driver does, byte for byte, over devices of its own whose
 //! io goes through an engine.
 //!
 //! A string that contains a NUL, which libprop's can not, travels as data.
 
+pub mod client;
 pub mod command;
 mod dialect;
 mod fields;

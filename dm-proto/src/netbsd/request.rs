@@ -18,12 +18,11 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The request for `command`, without a device.
+    /// The request for `command` in NetBSD's dialect, without a device.
     pub(super) fn new(command: &str) -> Request {
         let mut dictionary = Dictionary::with_capacity(10);
         dictionary
             .set(keys::COMMAND, command)
-            .set(keys::DIALECT, keys::ENGINE)
             .set(keys::EVENT_NR, 0_u32)
             .set(keys::VERSION, fields::version(VERSION));
         Request {
@@ -32,12 +31,18 @@ impl Request {
         }
     }
 
+    /// The same in the engine's dialect.
+    pub(super) fn engine(mut self) -> Request {
+        self.set(keys::DIALECT, keys::ENGINE);
+        self
+    }
+
     /// Sets a key.
     pub(super) fn set(&mut self, key: &'static str, value: impl Into<Value>) {
         self.dictionary.set(key, value);
     }
 
-    /// Says which device.
+    /// Says which device, as the engine takes it.
     pub(super) fn device(&mut self, device: &DevId) {
         match device {
             DevId::Name(name) => self.set(keys::NAME, name.as_str()),
