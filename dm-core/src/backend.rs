@@ -39,6 +39,14 @@ bitflags::bitflags! {
         const REMOVE_ALL = 1 << 3;
         /// Errors say which table line is wrong.
         const TABLE_ERRORS = 1 << 4;
+        /// A geometry for each device.
+        const GEOMETRY = 1 << 5;
+        /// What an attestation measures of a table.
+        const MEASURE = 1 << 6;
+        /// The version of one kind of targets.
+        const TARGET_VERSION = 1 << 7;
+        /// Trying the paths of a `multipath` device.
+        const PROBE_PATHS = 1 << 8;
     }
 }
 

@@ -52,6 +52,7 @@ const NAMED: &[(Errno, &str, &str)] = &[
     (Errno::EOPNOTSUPP, "EOPNOTSUPP", "operation not supported"),
     (Errno::ECONNRESET, "ECONNRESET", "connection reset by peer"),
     (Errno::ENOBUFS, "ENOBUFS", "no buffer space available"),
+    (Errno::ENOTCONN, "ENOTCONN", "transport endpoint is not connected"),
     (Errno::ESHUTDOWN, "ESHUTDOWN", "cannot send after transport endpoint shutdown"),
     (Errno::ETIMEDOUT, "ETIMEDOUT", "connection timed out"),
     (Errno::ECONNREFUSED, "ECONNREFUSED", "connection refused"),
@@ -98,6 +99,7 @@ impl Errno {
     pub const EOPNOTSUPP: Errno = Errno(95);
     pub const ECONNRESET: Errno = Errno(104);
     pub const ENOBUFS: Errno = Errno(105);
+    pub const ENOTCONN: Errno = Errno(107);
     pub const ESHUTDOWN: Errno = Errno(108);
     pub const ETIMEDOUT: Errno = Errno(110);
     pub const ECONNREFUSED: Errno = Errno(111);

@@ -3,21 +3,23 @@
 use std::sync::{Arc, OnceLock};
 
 use dm_core::backend::{Backend, Capabilities, Features};
-use dm_core::command::{Command, Create, Dep, DeviceInfo, RemoveMode, Reply, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, Dep, DeviceInfo, ListFilter, RemoveMode, Reply, Slot, SuspendOptions,
+};
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::units::Sector;
 use dm_core::version::Version;
 
 use crate::abi::command::Request;
 use crate::abi::reply::{self as wire, ReplyData};
 use crate::abi::view::View;
-use crate::abi::{ByteOrder, Call, Flags, Payload};
+use crate::abi::{ByteOrder, Call, Flags, Payload, layout};
 use crate::buffer::{self, Buffer, Secrecy};
 use crate::control::Control;
 use crate::meaning;
-use crate::refusal::refused;
+use crate::refusal::{probe_refused, refused};
 use crate::request;
 use crate::sys::Sys;
 use crate::udev::{Change, Settled, Ticket, Udev, Waiter};
@@ -147,16 +149,10 @@ impl<S: Sys> Linux<S> {
             }
             Command::Targets => {
                 let request = request::plain(Call::ListVersions, Flags::empty());
-                match self.ask(&request)?.data {
-                    ReplyData::Versions(kinds) => Ok(Reply::Targets(kinds)),
-                    _ => Err(mismatch()),
-                }
+                self.versions(&request)
             }
-            Command::List => {
-                let records = self.names()?;
-                let entries = records.iter().map(meaning::entry);
-                Ok(Reply::Devices(entries.collect::<Result<_, _>>()?))
-            }
+            Command::TargetVersion { target } => self.target_version(target),
+            Command::List(filter) => self.list(filter),
             Command::Create(create) => self.create(create),
             Command::Remove { device, mode } => self.remove(device, *mode),
             Command::RemoveAll { mode } => self.remove_all(*mode),
@@ -178,12 +174,22 @@ impl<S: Sys> Linux<S> {
                 slot,
                 flush,
             } => self.lines(&request::status(device, *slot, *flush)?),
-            Command::Wait { device, event } => self.lines(&request::wait(device, *event)?),
+            Command::Measure { device, slot } => self.lines(&request::measure(device, *slot)?),
+            Command::Wait {
+                device,
+                event,
+                flush,
+            } => self.lines(&request::wait(device, *event, *flush)?),
             Command::Message {
                 device,
                 sector,
                 text,
             } => self.message(device, *sector, text),
+            Command::SetGeometry { device, geometry } => {
+                self.ask(&request::set_geometry(device, *geometry)?)?;
+                Ok(Reply::Done)
+            }
+            Command::ProbePaths { device } => self.probe_paths(device),
             _ => {
                 let reason = "this backend does not have the command";
                 Err(DmError::because(ErrorKind::Unsupported, reason))
@@ -204,15 +210,64 @@ impl<S: Sys> Linux<S> {
         }
     }
 
-    /// The devices, as the driver has them.
-    pub(crate) fn names(&self) -> Result<Vec<wire::NameRecord>, DmError> {
-        match self
-            .ask(&request::plain(Call::ListDevices, Flags::UUID))?
-            .data
-        {
+    /// The devices, as the driver has them. Older drivers list more than those asked for.
+    pub(crate) fn names(&self, filter: &ListFilter) -> Result<Vec<wire::NameRecord>, DmError> {
+        match self.ask(&request::list(filter))?.data {
             ReplyData::Names(records) => Ok(records),
             _ => Err(mismatch()),
         }
+    }
+
+    fn list(&self, filter: &ListFilter) -> Result<Reply, DmError> {
+        let mut devices = Vec::new();
+        for record in self.names(filter)? {
+            let entry = meaning::entry(&record)?;
+            if filter.takes(entry.name.as_str(), entry.uuid.as_ref().map(DmUuid::as_str)) {
+                devices.push(entry);
+            }
+        }
+        Ok(Reply::Devices(devices))
+    }
+
+    fn versions(&self, request: &Request<'_>) -> Result<Reply, DmError> {
+        match self.ask(request)?.data {
+            ReplyData::Versions(kinds) => Ok(Reply::Targets(kinds)),
+            _ => Err(mismatch()),
+        }
+    }
+
+    fn target_version(&self, target: &TargetName) -> Result<Reply, DmError> {
+        let reply = self.versions(&request::target_version(target))?;
+        match &reply {
+            Reply::Targets(kinds) if matches!(&kinds[..], [kind] if kind.name == *target) => {
+                Ok(reply)
+            }
+            _ => {
+                let reason = format!("the driver does not answer with the target {target} alone");
+                Err(DmError::because(ErrorKind::Protocol, reason))
+            }
+        }
+    }
+
+    /// The ioctl is the mapped device's own.
+    fn probe_paths(&self, device: &DevId) -> Result<Reply, DmError> {
+        self.require(layout::PROBE_PATHS_SINCE)?;
+        let reply = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
+        let number = meaning::info(&reply.header)?.number;
+        self.sys.probe_paths(number).map_err(probe_refused)?;
+        Ok(Reply::Done)
+    }
+
+    /// Makes the [control node](Control) readable, for whoever polls it, from the next event of any
+    /// device on. Until then it is not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] from a driver older than 4.37.
+    pub fn arm_poll(&self) -> Result<(), DmError> {
+        let request = request::plain(Call::DevArmPoll, Flags::empty());
+        self.ask(&request)
+            .map(drop)
+            .map_err(|error| error.about("arm-poll", None))
     }
 
     fn create(&self, create: &Create) -> Result<Reply, DmError> {
@@ -260,7 +315,7 @@ impl<S: Sys> Linux<S> {
     }
 
     fn load(&self, load: &dm_core::command::Load) -> Result<Reply, DmError> {
-        let request = request::load(&load.device, load.lines.as_slice(), load.mode)?;
+        let request = request::load(&load.device, load.lines.as_slice(), load.mode, load.secrecy)?;
         self.device(&request).map_err(|error| {
             if error.kind != ErrorKind::NotFound {
                 return error;
@@ -351,14 +406,14 @@ impl<S: Sys> Linux<S> {
 
 impl<S: Sys> Backend for Linux<S> {
     fn capabilities(&self) -> Capabilities {
-        let features =
-            Features::WAIT | Features::MESSAGE | Features::DEFERRED_REMOVE | Features::REMOVE_ALL;
-        Capabilities::new("linux", features)
+        // The driver says only an errno.
+        Capabilities::new("linux", Features::all() - Features::TABLE_ERRORS)
     }
 
-    fn call(&self, command: Command) -> Result<Reply, DmError> {
-        self.obey(&command)
-            .map_err(|error| error.about(command.verb(), command.device()))
+    fn call(&self, mut command: Command) -> Result<Reply, DmError> {
+        let done = self.obey(&command);
+        command.wipe();
+        done.map_err(|error| error.about(command.verb(), command.device()))
     }
 }
 

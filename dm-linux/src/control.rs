@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::abi::Call;
 use crate::abi::layout::{CONTROL, MISC_NAME};
@@ -82,6 +83,17 @@ impl Control {
         &self.path
     }
 
+    /// Its descriptor, which is readable after an event of any device; [`Linux::arm_poll`] makes it
+    /// ready for the next.
+    ///
+    /// [`Linux::arm_poll`]: crate::Linux::arm_poll
+    ///
+    /// # Errors
+    /// [`ControlError`] if it can not be opened.
+    pub fn descriptor(&self) -> Result<BorrowedFd<'_>, ControlError> {
+        self.opened().map(OwnedFd::as_fd)
+    }
+
     fn opened(&self) -> Result<&OwnedFd, ControlError> {
         match self.opened.get() {
             Some(opened) => Ok(opened),
@@ -108,6 +120,10 @@ impl Sys for Control {
     fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
         let opened = self.opened().map_err(|error| error.errno())?;
         sys::ioctl(opened, call, buffer)
+    }
+
+    fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
+        sys::probe_paths(number)
     }
 }
 

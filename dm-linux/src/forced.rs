@@ -1,7 +1,6 @@
 //! Removal by force, and of all devices.
 
-use dm_core::command::Slot;
-use dm_core::command::{LockFs, RemoveMode, Reply, SuspendOptions};
+use dm_core::command::{ListFilter, LockFs, RemoveMode, Reply, Secrecy, Slot, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
@@ -9,6 +8,7 @@ use dm_core::names::TargetName;
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::{Sector, SectorCount};
+use zeroize::Zeroize;
 
 use crate::abi::reply::{NameRecord, ReplyData};
 use crate::abi::{Call, Flags};
@@ -35,9 +35,13 @@ impl<S: Sys> Linux<S> {
 
     fn try_fail_io(&self, device: &DevId) -> Result<(), DmError> {
         let table = self.ask(&request::table(device, Slot::Active)?)?;
-        let ReplyData::Lines(lines) = table.data else {
+        let ReplyData::Lines(mut lines) = table.data else {
             return Err(mismatch());
         };
+        // They may hold a key, and only where they lie matters here.
+        for line in &mut lines {
+            line.params.zeroize();
+        }
         let Some(last) = lines.last() else {
             return Ok(());
         };
@@ -52,7 +56,7 @@ impl<S: Sys> Linux<S> {
             true => TableMode::ReadOnly,
             false => TableMode::ReadWrite,
         };
-        self.ask(&request::load(device, vec![error], mode)?)?;
+        self.ask(&request::load(device, vec![error], mode, Secrecy::Open)?)?;
         // The io that is pending may never end: it is neither waited for nor written out.
         let options = SuspendOptions::new(FlushMode::NoFlush, LockFs::Skip);
         let resumed = self.change(request::resume(device, options)?, |_| Some(Change::Other));
@@ -69,13 +73,13 @@ impl<S: Sys> Linux<S> {
             _ => Flags::empty(),
         };
         let before = match self.waiter().has_nodes() {
-            true => self.names()?,
+            true => self.names(&ListFilter::ALL)?,
             false => Vec::new(),
         };
         let all = request::plain(Call::RemoveAll, flags);
         self.ask(&all)?;
         if mode == RemoveMode::Forced {
-            let left = self.names()?;
+            let left = self.names(&ListFilter::ALL)?;
             for record in &left {
                 match self.fail_io(&DevId::Number(record.number)) {
                     // It went with the one that stood on it.
@@ -88,7 +92,7 @@ impl<S: Sys> Linux<S> {
             }
         }
         if !before.is_empty() {
-            let after = self.names()?;
+            let after = self.names(&ListFilter::ALL)?;
             let gone = |record: &&NameRecord| after.iter().all(|left| left.number != record.number);
             let removed = before.iter().filter(gone).map(|record| Change::Removed {
                 name: record.name.clone(),

@@ -40,6 +40,7 @@
 //!   [`Busy`](dm_core::error::ErrorKind::Busy).
 //! - A forced remove-all does this to each device that a first round left, then tries once more.
 //! - A load that fails for want of a device asks whether it is the mapped one.
+//! - A probe of paths asks for the device's number, and is then an ioctl of the device itself.
 //! - What needs a newer driver than version 4.0 asks for the version, once, if no reply told it.
 //!
 //! # Errors
@@ -57,6 +58,7 @@
 //! | `ENOMEM`, `EIO` | any | `Io` |
 //! | any other | load | `InvalidTable`: the kernel says only in its log what is wrong |
 //! | `EINVAL` | version | `Protocol` |
+//! | `EINVAL` | target-version | `NotFound` |
 //! | `EINVAL` | others | `Invalid` |
 //! | any other | message | `Invalid`: the target refused |
 //! | any other | others | `Io` |
@@ -66,7 +68,6 @@
 //!
 //! # What this crate does not do
 //! - It does not check tables: the kernel does, and says only an errno.
-//! - It sends no geometry, arms no poll, and does not probe paths of a multipath device.
 //! - It does not resolve what DEV words in tables mean: the kernel takes paths and numbers.
 //! - A device that is removed while its event is waited for ends the wait without an error, and
 //!   without lines, as the kernel has it.

@@ -129,7 +129,7 @@ fn code(bytes: &[u8]) -> Option<u8> {
 }
 
 /// Whether a byte stays as it is.
-fn stays(byte: u8) -> bool {
+pub(crate) fn stays(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"#+-.:=@_".contains(&byte)
 }
 

@@ -26,6 +26,29 @@ pub(crate) fn refused(call: Call, flags: Flags, errno: Errno) -> DmError {
     }
 }
 
+/// The error for a probe of paths that gave `errno`.
+pub(crate) fn probe_refused(errno: Errno) -> DmError {
+    let (kind, hint) = match errno {
+        Errno::ENOTTY => (
+            ErrorKind::Unsupported,
+            "the active table is no multipath one",
+        ),
+        Errno::EPERM | Errno::EACCES => (
+            ErrorKind::Permission,
+            "only root may, with CAP_SYS_ADMIN outside of any container",
+        ),
+        Errno::ENOTCONN => (ErrorKind::Io, "no path answers"),
+        Errno::EAGAIN => (ErrorKind::Busy, "the device is suspended"),
+        Errno::EINTR => (ErrorKind::Interrupted, "try again"),
+        Errno::ENXIO | Errno::ENODEV => (ErrorKind::NotFound, "the device is gone"),
+        Errno::ENOENT => (ErrorKind::Unsupported, "the device has no node in /dev"),
+        _ => (ErrorKind::Io, "the kernel log says why"),
+    };
+    DmError::new(kind)
+        .with_errno(errno)
+        .with_source(Refused { errno, hint })
+}
+
 fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) {
     match (errno, call) {
         (Errno::EPERM | Errno::EACCES, Call::TableLoad) => (
@@ -68,6 +91,14 @@ fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) 
         (Errno::EINVAL, Call::Version) => (
             ErrorKind::Protocol,
             "the driver speaks another version of the interface",
+        ),
+        (Errno::EINVAL, Call::GetTargetVersion) => (
+            ErrorKind::NotFound,
+            "there is no such target, and no module that has it",
+        ),
+        (Errno::EINVAL, Call::DevSetGeometry) => (
+            ErrorKind::Invalid,
+            "the geometry is out of the driver's range",
         ),
         (Errno::EINVAL, Call::TargetMsg) => (ErrorKind::Invalid, "the kernel log says why"),
         (Errno::EINVAL, _) => (ErrorKind::Invalid, ""),

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use dm_core::command::{Create, LockFs, Slot, SuspendOptions};
+use dm_core::command::{Create, Geometry, ListFilter, LockFs, Secrecy, Slot, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, NAME_MAX, TargetName, UUID_MAX};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
@@ -15,7 +15,7 @@ use crate::abi::command::{Request, RequestData};
 use crate::abi::layout::{MAJOR_MAX, MINOR_MAX, REQUEST_VERSION};
 use crate::abi::view::Header;
 use crate::abi::{Call, Flags};
-use crate::mangle::mangle;
+use crate::mangle::{mangle, stays};
 
 /// The flags of a request that reads a table of that slot.
 pub(crate) fn slot_flags(slot: Slot) -> Flags {
@@ -76,6 +76,33 @@ pub(crate) fn plain(call: Call, flags: Flags) -> Request<'static> {
     simple(call, header)
 }
 
+/// The list of devices with their uuids. The driver is asked to leave out what it can; what older
+/// ones do not, and prefixes that end within a `\xNN`, is for the caller.
+pub(crate) fn list(filter: &ListFilter) -> Request<'static> {
+    let prefix = |prefix: &str, limit: usize| -> Vec<u8> {
+        match prefix.len() <= limit && prefix.bytes().all(stays) {
+            true => prefix.into(),
+            false => Vec::new(),
+        }
+    };
+    let header = Header {
+        flags: Flags::UUID,
+        name: prefix(&filter.name, NAME_MAX),
+        uuid: prefix(&filter.uuid, UUID_MAX),
+        ..header()
+    };
+    simple(Call::ListDevices, header)
+}
+
+/// The driver finds the kind by the device's name, and loads its module.
+pub(crate) fn target_version(target: &TargetName) -> Request<'static> {
+    let header = Header {
+        name: target.as_str().into(),
+        ..header()
+    };
+    simple(Call::GetTargetVersion, header)
+}
+
 pub(crate) fn create(create: &Create) -> Result<Request<'static>, DmError> {
     let uuid = create.uuid.as_ref().map(DmUuid::as_str);
     let mut header = Header {
@@ -124,11 +151,12 @@ pub(crate) fn load<'a>(
     device: &DevId,
     lines: impl Into<Cow<'a, [TableLine]>>,
     mode: TableMode,
+    secrecy: Secrecy,
 ) -> Result<Request<'a>, DmError> {
-    let mut header = Header {
-        flags: Flags::SECURE_DATA,
-        ..of(device)?
-    };
+    let mut header = of(device)?;
+    header
+        .flags
+        .set(Flags::SECURE_DATA, secrecy == Secrecy::Secret);
     header
         .flags
         .set(Flags::READONLY, mode == TableMode::ReadOnly);
@@ -196,9 +224,22 @@ pub(crate) fn status(
     Ok(simple(Call::TableStatus, header))
 }
 
-pub(crate) fn wait(device: &DevId, event: u32) -> Result<Request<'static>, DmError> {
+pub(crate) fn measure(device: &DevId, slot: Slot) -> Result<Request<'static>, DmError> {
+    let header = Header {
+        flags: Flags::IMA_MEASUREMENT | slot_flags(slot),
+        ..of(device)?
+    };
+    Ok(simple(Call::TableStatus, header))
+}
+
+pub(crate) fn wait(
+    device: &DevId,
+    event: u32,
+    flush: FlushMode,
+) -> Result<Request<'static>, DmError> {
     let header = Header {
         event,
+        flags: flush_flags(flush),
         ..of(device)?
     };
     Ok(simple(Call::DevWait, header))
@@ -215,6 +256,14 @@ pub(crate) fn message<'a>(
     };
     let data = RequestData::Message(sector, text.into());
     Ok(Request::new(Call::TargetMsg, header, data))
+}
+
+pub(crate) fn set_geometry(
+    device: &DevId,
+    geometry: Geometry,
+) -> Result<Request<'static>, DmError> {
+    let data = RequestData::Text(geometry.to_string().into_bytes().into());
+    Ok(Request::new(Call::DevSetGeometry, of(device)?, data))
 }
 
 #[cfg(test)]
@@ -246,7 +295,21 @@ mod tests {
             suspend(&device, options).unwrap().header.flags,
             both | Flags::SUSPEND
         );
-        let lines = load(&device, Vec::new(), TableMode::ReadOnly).unwrap();
-        assert_eq!(lines.header.flags, Flags::READONLY | Flags::SECURE_DATA);
+        let load = |secrecy| {
+            let request = load(&device, Vec::new(), TableMode::ReadOnly, secrecy);
+            request.unwrap().header.flags
+        };
+        let both = Flags::READONLY | Flags::SECURE_DATA;
+        assert_eq!(load(Secrecy::Secret), both);
+        assert_eq!(load(Secrecy::Open), Flags::READONLY);
+    }
+
+    #[test]
+    fn list_filters_by_what_the_driver_understands() {
+        let header = |filter| list(&filter).header;
+        let plain = header(ListFilter::ALL.name("vg-").uuid("LVM-"));
+        assert_eq!((plain.name, plain.uuid), (b"vg-".into(), b"LVM-".into()));
+        let coded = header(ListFilter::ALL.name("my vol").uuid("u".repeat(129)));
+        assert_eq!((coded.name, coded.uuid), (Vec::new(), Vec::new()));
     }
 }

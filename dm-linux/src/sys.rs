@@ -1,5 +1,6 @@
 //! The one door to the kernel.
 
+use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 
 use crate::abi::Call;
@@ -21,6 +22,16 @@ pub trait Sys: Send + Sync {
     /// # Errors
     /// The driver's errno.
     fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno>;
+
+    /// Tries the paths of a `multipath` device, by an ioctl of its own node. A stand-in need not
+    /// have any.
+    ///
+    /// # Errors
+    /// The device's errno.
+    fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
+        let _ = number;
+        Err(Errno::ENOTTY)
+    }
 }
 
 impl<S: Sys + ?Sized> Sys for &S {
@@ -31,9 +42,13 @@ impl<S: Sys + ?Sized> Sys for &S {
     fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
         (**self).ioctl(call, buffer)
     }
+
+    fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
+        (**self).probe_paths(number)
+    }
 }
 
-pub(crate) use os::{ioctl, listener, make_node, open, semaphore};
+pub(crate) use os::{ioctl, listener, make_node, open, probe_paths, semaphore};
 
 /// The same errno. Linux's numbers are ours; other systems get here only on the way to an error
 /// text.
@@ -53,7 +68,7 @@ mod os {
     use rustix::ffi::c_void;
     use rustix::fs::{self, FileType, Mode, OFlags};
     use rustix::io::Errno as OsErrno;
-    use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, opcode};
+    use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, opcode};
 
     use super::errno;
     use crate::abi::layout::{CONTROL_MAJOR, CONTROL_MINOR, HEADER, LETTER};
@@ -61,6 +76,9 @@ mod os {
     use crate::abi::{ByteOrder, Call};
     use crate::buffer::Buffer;
     use crate::control::{ControlError, misc_minor};
+
+    /// The ioctl of a mapped device that tries its paths.
+    const PROBE: Opcode = opcode::none(LETTER, 18);
 
     /// One ioctl with its buffer.
     struct Asking<'a> {
@@ -114,6 +132,26 @@ mod os {
         //   borrowed mutably for the call, so that nobody changes `data_size` meanwhile or sees
         //   the writes. Any bytes are a valid `[u8]`.
         unsafe { rustix::ioctl::ioctl(control, asking) }.map_err(errno)
+    }
+
+    /// Tries the paths of a `multipath` device.
+    pub(crate) fn probe_paths(number: DevNo) -> Result<(), Errno> {
+        let link = format!("/sys/dev/block/{}:{}", number.major, number.minor);
+        let link = fs::readlink(link, Vec::new()).map_err(errno)?;
+        let name = link.to_bytes().rsplit(|byte| *byte == b'/').next();
+        let node = [b"/dev/", name.unwrap_or_default()].concat();
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let device = fs::open(&node[..], flags, Mode::empty()).map_err(errno)?;
+        if device_number(&device, FileType::BlockDevice).map_err(errno)? != Some(number) {
+            return Err(Errno::ENXIO);
+        }
+        // SAFETY:
+        // - "The opcode is what the driver expects": the device is a mapped one, by its number, and
+        //   its driver has this ioctl, which takes no operand. Drivers below, to which an older one
+        //   may hand it on, know no such number.
+        let probe = unsafe { NoArg::<PROBE>::new() };
+        // SAFETY: the same; nothing is read or written.
+        unsafe { rustix::ioctl::ioctl(&device, probe) }.map_err(errno)
     }
 
     /// Opens the control node, and makes it first if it is missing.
@@ -291,6 +329,7 @@ mod os {
                 let number = REQUEST | u32::from(call.number());
                 assert_eq!(u64::from(request(*call)), u64::from(number));
             }
+            assert_eq!(PROBE, Opcode::from(crate::abi::layout::PROBE_PATHS));
         }
 
         #[test]
@@ -339,6 +378,10 @@ mod os {
 
     pub(crate) fn make_node(_: &Path, _: FileType, _: DevNo) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP)
+    }
+
+    pub(crate) fn probe_paths(_: DevNo) -> Result<(), Errno> {
+        Err(Errno::ENOTTY)
     }
 
     pub(crate) fn listener(_: &OwnedFd) -> Result<Option<u32>, Errno> {

@@ -148,7 +148,7 @@ fn table_status_wait_and_deps() {
     assert_eq!((info.target_count, found), (2, table.clone()));
     let (info, found) = dm.status(vol0(), Slot::Active, FlushMode::NoFlush).unwrap();
     assert_eq!((info.target_count, found), (0, Vec::new()));
-    let (info, found) = dm.wait(vol0(), 6).unwrap();
+    let (info, found) = dm.wait(vol0(), 6, FlushMode::Flush).unwrap();
     assert_eq!((info.event, found), (7, table));
     let deps = dm.deps(vol0(), Slot::Active).unwrap();
     assert_eq!((deps[0].number, &deps[0].text), (NUMBER, &None));

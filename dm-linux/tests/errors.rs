@@ -6,11 +6,13 @@ mod support;
 
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_core::command::{Command, Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, Geometry, ListFilter, Load, RemoveMode, Slot, SuspendOptions,
+};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::errno::Errno;
 use dm_core::error::ErrorKind;
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
@@ -36,7 +38,7 @@ fn commands() -> Vec<(Command, Vec<Call>, Call)> {
     vec![
         one(Command::Version, Call::Version),
         one(Command::Targets, Call::ListVersions),
-        one(Command::List, Call::ListDevices),
+        one(Command::List(ListFilter::ALL), Call::ListDevices),
         one(Command::Create(Create::new(vol0())), Call::DevCreate),
         one(Command::RemoveAll { mode }, Call::RemoveAll),
         one(
@@ -111,6 +113,7 @@ fn commands() -> Vec<(Command, Vec<Call>, Call)> {
             Command::Wait {
                 device: device(),
                 event: 1,
+                flush,
             },
             Call::DevWait,
         ),
@@ -122,6 +125,27 @@ fn commands() -> Vec<(Command, Vec<Call>, Call)> {
             },
             Call::TargetMsg,
         ),
+        one(
+            Command::TargetVersion {
+                target: TargetName::new("zero").unwrap(),
+            },
+            Call::GetTargetVersion,
+        ),
+        one(
+            Command::Measure {
+                device: device(),
+                slot,
+            },
+            Call::TableStatus,
+        ),
+        one(
+            Command::SetGeometry {
+                device: device(),
+                geometry: Geometry::default(),
+            },
+            Call::DevSetGeometry,
+        ),
+        one(Command::ProbePaths { device: device() }, Call::DevStatus),
     ]
 }
 
@@ -167,6 +191,7 @@ fn promised(command: &Command, errno: Errno) -> ErrorKind {
         _ if load => ErrorKind::InvalidTable,
         Errno::EOPNOTSUPP => ErrorKind::Unsupported,
         Errno::EINVAL if *command == Command::Version => ErrorKind::Protocol,
+        Errno::EINVAL if matches!(command, Command::TargetVersion { .. }) => ErrorKind::NotFound,
         Errno::EINVAL => ErrorKind::Invalid,
         _ if matches!(command, Command::Message { .. }) => ErrorKind::Invalid,
         _ => ErrorKind::Io,
@@ -178,9 +203,17 @@ fn each_errno_at_each_ioctl_names_command_device_and_errno() {
     for errno in ERRNOS {
         for (command, before, call) in commands() {
             let mut steps: Vec<_> = before.into_iter().map(|call| plain(call, |_| ())).collect();
-            let asks_version = matches!(command, Command::Message { .. } | Command::Targets);
+            let asks_version = matches!(
+                command,
+                Command::Message { .. }
+                    | Command::Targets
+                    | Command::TargetVersion { .. }
+                    | Command::Measure { .. }
+                    | Command::SetGeometry { .. }
+                    | Command::ProbePaths { .. }
+            );
             if asks_version {
-                steps.push(version(48));
+                steps.push(version(50));
             }
             steps.push((call, Step::Errno(*errno)));
             if call == Call::TableLoad && *errno == Errno::ENXIO {

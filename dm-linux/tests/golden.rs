@@ -5,10 +5,12 @@
 mod support;
 
 use dm_core::backend::Backend;
-use dm_core::command::{Command, Create, Load, LockFs, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, Geometry, ListFilter, Load, LockFs, RemoveMode, Slot, SuspendOptions,
+};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::errno::Errno;
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
@@ -79,7 +81,25 @@ const PRIMARY: u32 = 0x40_0000;
 #[test]
 fn requests_about_no_device() {
     sends(Command::Targets, 13, LARGE, &[]);
-    sends(Command::List, 2, LARGE, &[(28, &n(1 << 14))]);
+    sends(
+        Command::List(ListFilter::ALL),
+        2,
+        LARGE,
+        &[(28, &n(1 << 14))],
+    );
+    sends(
+        Command::List(ListFilter::ALL.name("vol").uuid("LVM-")),
+        2,
+        LARGE,
+        &[(28, &n(1 << 14)), (48, b"vol"), (176, b"LVM-")],
+    );
+    let target = TargetName::new("thin-pool").unwrap();
+    sends(
+        Command::TargetVersion { target },
+        17,
+        LARGE,
+        &[(48, b"thin-pool")],
+    );
     let mode = RemoveMode::IfUnused;
     sends(Command::RemoveAll { mode }, 1, SMALL, &[]);
     let mode = RemoveMode::Deferred;
@@ -200,7 +220,10 @@ fn load_counts_next_from_each_spec() {
     let mut read_only = parts.to_vec();
     let flags = n(1 << 15 | 1);
     read_only[1] = (28, &flags);
-    sends(Command::Load(load.read_only()), 9, 416, &read_only);
+    sends(Command::Load(load.clone().read_only()), 9, 416, &read_only);
+    let mut open = parts.to_vec();
+    open.remove(1);
+    sends(Command::Load(load.open()), 9, 416, &open);
 }
 
 #[test]
@@ -244,6 +267,9 @@ fn queries_have_the_slot_and_the_flush() {
         let device = id();
         let table = Command::Table { device, slot };
         sends(table, 12, LARGE, &[(28, &with(1 << 15 | 1 << 4)), name]);
+        let device = id();
+        let measure = Command::Measure { device, slot };
+        sends(measure, 12, LARGE, &[(28, &with(1 << 19)), name]);
         for (flush, flag) in [(FlushMode::Flush, 0), (FlushMode::NoFlush, 1 << 11)] {
             let device = id();
             let status = Command::Status {
@@ -259,12 +285,19 @@ fn queries_have_the_slot_and_the_flush() {
 #[test]
 fn wait_has_the_event_and_message_its_sector() {
     let (device, event) = (id(), 0x0102_0304);
-    sends(
-        Command::Wait { device, event },
-        8,
-        LARGE,
-        &[(32, &n(event)), (48, b"vol0")],
-    );
+    for (flush, flag) in [(FlushMode::Flush, 0), (FlushMode::NoFlush, 1 << 11)] {
+        let device = device.clone();
+        sends(
+            Command::Wait {
+                device,
+                event,
+                flush,
+            },
+            8,
+            LARGE,
+            &[(28, &n(flag)), (32, &n(event)), (48, b"vol0")],
+        );
+    }
     sends(
         Command::Message {
             device: id(),
@@ -279,6 +312,19 @@ fn wait_has_the_event_and_message_its_sector() {
             (312, &q(0x1_0000_0007)),
             (320, b"drop all\0"),
         ],
+    );
+}
+
+#[test]
+fn geometry_is_four_decimal_words() {
+    sends(
+        Command::SetGeometry {
+            device: id(),
+            geometry: Geometry::new(1024, 255, 63, Sector(7)).unwrap(),
+        },
+        15,
+        328,
+        &[(48, b"vol0"), (312, b"1024 255 63 7\0")],
     );
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use dm_core::backend::Backend;
-use dm_core::command::Command;
+use dm_core::command::{Command, ListFilter};
 use dm_core::error::ErrorKind;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
@@ -52,8 +52,12 @@ fn command(call: Call) -> Command {
             slot,
             flush: FlushMode::Flush,
         },
-        Call::DevWait => Command::Wait { device, event: 0 },
-        Call::ListDevices => Command::List,
+        Call::DevWait => Command::Wait {
+            device,
+            event: 0,
+            flush: FlushMode::Flush,
+        },
+        Call::ListDevices => Command::List(ListFilter::ALL),
         Call::ListVersions => Command::Targets,
         Call::TableDeps => Command::Deps { device, slot },
         Call::TargetMsg => Command::Message {

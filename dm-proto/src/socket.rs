@@ -84,7 +84,7 @@ impl SocketBackend {
 
 impl Backend for SocketBackend {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("socket", Features::all())
+        Capabilities::new("socket", Features::all() - Features::PROBE_PATHS)
     }
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {

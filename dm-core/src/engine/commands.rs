@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::command::{Command, Dep, DeviceEntry, Load, Reply, Slot, TargetVersion};
+use zeroize::Zeroize;
+
+use crate::command::{Command, Dep, DeviceEntry, ListFilter, Load, Reply, Slot, TargetVersion};
 use crate::component::Component;
 use crate::devid::DevId;
+use crate::errno::Errno;
 use crate::error::{DmError, ErrorKind};
 use crate::locks::lock;
-use crate::names::TargetName;
+use crate::names::{DmUuid, TargetName};
 use crate::table::{Reason, Table, TableLine, Words};
-use crate::target::FlushMode;
+use crate::target::{FlushMode, TargetKind};
 use crate::units::Sector;
 
 use super::VERSION;
@@ -24,7 +27,8 @@ pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<
     match command {
         Command::Version => Ok(Reply::Version(VERSION)),
         Command::Targets => Ok(targets(engine)),
-        Command::List => Ok(list(engine)),
+        Command::TargetVersion { target } => target_version(engine, &target),
+        Command::List(filter) => Ok(list(engine, &filter)),
         Command::Create(create) => engine.create(create).map(device),
         Command::Remove { device, mode } => engine.remove(&device, mode).map(|()| Reply::Done),
         Command::RemoveAll { mode } => {
@@ -41,7 +45,11 @@ pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<
             raise_if_active(&core);
             Ok(device(core))
         }
-        Command::Load(request) => load(engine, &request).map(device),
+        Command::Load(mut request) => {
+            let loaded = load(engine, &request).map(device);
+            request.wipe();
+            loaded
+        }
         Command::Clear { device: id } => {
             let core = engine.find(&id)?;
             core.clear()?;
@@ -88,33 +96,74 @@ pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<
             let core = engine.find(&device)?;
             Ok(Reply::Lines(core.info(slot), status(&core, slot, flush)))
         }
-        Command::Wait { device, event } => wait(engine, &device, event, cancel),
+        Command::Measure { device, slot } => {
+            let core = engine.find(&device)?;
+            let lines = core
+                .table(slot)
+                .map(|table| table.measure())
+                .unwrap_or_default();
+            Ok(Reply::Lines(core.info(slot), lines))
+        }
+        Command::Wait {
+            device,
+            event,
+            flush,
+        } => wait(engine, &device, event, flush, cancel),
         Command::Message {
             device,
             sector,
-            text,
-        } => message(engine, &device, sector, &text),
+            mut text,
+        } => {
+            let answer = message(engine, &device, sector, &text);
+            text.zeroize();
+            answer
+        }
+        Command::SetGeometry { device, geometry } => {
+            engine.find(&device)?.set_geometry(geometry)?;
+            Ok(Reply::Done)
+        }
+        Command::ProbePaths { device } => {
+            engine.find(&device)?;
+            let reason = "the active table is no multipath one";
+            Err(DmError::because(ErrorKind::Unsupported, reason).with_errno(Errno::ENOTTY))
+        }
     }
 }
 
-fn targets(engine: &Inner) -> Reply {
-    let version = |kind: &crate::target::TargetKind| {
-        Some(TargetVersion::new(
-            TargetName::new(kind.name).ok()?,
-            kind.version,
-        ))
-    };
-    Reply::Targets(engine.kinds.iter().filter_map(version).collect())
+fn version_of(kind: &TargetKind) -> Option<TargetVersion> {
+    let name = TargetName::new(kind.name).ok()?;
+    Some(TargetVersion::new(name, kind.version))
 }
 
-fn list(engine: &Inner) -> Reply {
-    let entry = |core: Arc<Core>| DeviceEntry {
-        name: core.name(),
-        number: core.number,
-        uuid: core.uuid(),
-        event: Some(core.events.number()),
+fn targets(engine: &Inner) -> Reply {
+    Reply::Targets(engine.kinds.iter().filter_map(version_of).collect())
+}
+
+fn target_version(engine: &Inner, target: &TargetName) -> Result<Reply, DmError> {
+    let mut kinds = engine.kinds.iter();
+    let kind = kinds.find(|kind| kind.name == target.as_str());
+    kind.and_then(version_of)
+        .map(|version| Reply::Targets(vec![version]))
+        .ok_or_else(|| {
+            let reason = format!("there is no target named {target}");
+            // The errno is the kernel's.
+            DmError::because(ErrorKind::NotFound, reason).with_errno(Errno::EINVAL)
+        })
+}
+
+fn list(engine: &Inner, filter: &ListFilter) -> Reply {
+    let entry = |core: Arc<Core>| {
+        let (name, uuid) = (core.name(), core.uuid());
+        filter
+            .takes(name.as_str(), uuid.as_ref().map(DmUuid::as_str))
+            .then(|| DeviceEntry {
+                name,
+                number: core.number,
+                uuid,
+                event: Some(core.events.number()),
+            })
     };
-    Reply::Devices(engine.all().into_iter().map(entry).collect())
+    Reply::Devices(engine.all().into_iter().filter_map(entry).collect())
 }
 
 /// As in the kernel, a change of name or uuid is an event of a device with a table.
@@ -150,11 +199,17 @@ fn status(core: &Core, slot: Slot, flush: FlushMode) -> Vec<TableLine> {
         .unwrap_or_default()
 }
 
-fn wait(engine: &Inner, id: &DevId, event: u32, cancel: &Cancel) -> Result<Reply, DmError> {
+fn wait(
+    engine: &Inner,
+    id: &DevId,
+    event: u32,
+    flush: FlushMode,
+    cancel: &Cancel,
+) -> Result<Reply, DmError> {
     let core = engine.find(id)?;
     match core.events.wait(event, cancel) {
         Waited::Raised => {
-            let lines = status(&core, Slot::Active, FlushMode::Flush);
+            let lines = status(&core, Slot::Active, flush);
             Ok(Reply::Lines(core.info(Slot::Active), lines))
         }
         Waited::Over => Err(DmError::because(

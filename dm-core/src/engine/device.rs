@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crate::blockdev::{BlockDev, DevInfo, Extent, ExtentKind, push_extent};
-use crate::command::{DeviceInfo, Slot, SuspendOptions};
+use crate::command::{DeviceInfo, Geometry, Slot, SuspendOptions};
 use crate::component::TableMode;
 use crate::device::{Action, Event, Refusal, State, next};
 use crate::devid::DevNo;
@@ -50,6 +50,8 @@ struct Slots {
     begun: bool,
     /// No longer in the registry.
     gone: bool,
+    /// What its users are told; all zero if they are told none.
+    geometry: Geometry,
 }
 
 /// An open mapped device: it can not be removed, unless by force, until this is dropped.
@@ -77,6 +79,7 @@ impl Core {
             open_count: 0,
             begun: false,
             gone: false,
+            geometry: Geometry::default(),
         };
         Core {
             number,
@@ -112,6 +115,16 @@ impl Core {
         lock(&self.slots).uuid = Some(uuid);
     }
 
+    /// Takes a geometry, which stays until a table of another size comes.
+    pub(super) fn set_geometry(&self, geometry: Geometry) -> Result<(), DmError> {
+        let mut slots = lock(&self.slots);
+        if slots.gone {
+            return Err(DmError::new(ErrorKind::NotFound));
+        }
+        slots.geometry = geometry;
+        Ok(())
+    }
+
     /// What it is, with the targets of the table in `slot` counted.
     pub(super) fn info(&self, slot: Slot) -> DeviceInfo {
         let (event, active) = (self.events.number(), self.lane.table());
@@ -120,6 +133,7 @@ impl Core {
         info.uuid.clone_from(&slots.uuid);
         info.open_count = slots.open_count;
         info.event = event;
+        info.geometry = Some(slots.geometry).filter(|geometry| *geometry != Geometry::default());
         let asked = match slot {
             Slot::Active => active.as_ref(),
             Slot::Inactive => slots.inactive.as_ref(),
@@ -246,6 +260,10 @@ impl Core {
             Ok(_) => self.lane.swap(next.clone()),
             Err(_) => None,
         };
+        let size = |table: &Option<Arc<Table>>| table.as_ref().map(|table| table.size());
+        if swapped.is_ok() && size(&old) != size(&next) {
+            slots.geometry = Geometry::default();
+        }
         slots.incoming = None;
         drop(slots);
         resumed(next.as_deref());
@@ -426,6 +444,11 @@ impl OpenDevice {
     /// Its name now.
     pub fn name(&self) -> DmName {
         self.core.name()
+    }
+
+    /// The geometry that it was given, unless its size changed since.
+    pub fn geometry(&self) -> Option<Geometry> {
+        self.core.info(Slot::Active).geometry
     }
 }
 

@@ -134,7 +134,7 @@ impl Default for Engine {
 
 impl Backend for Engine {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("engine", Features::all())
+        Capabilities::new("engine", Features::all() - Features::PROBE_PATHS)
     }
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {

@@ -162,6 +162,11 @@ impl Table {
         self.lines_with(|segment| segment.target.status(flush))
     }
 
+    /// What `measure` shows: lines with names and values in place of the parameters.
+    pub fn measure(&self) -> Vec<TableLine> {
+        self.lines_with(|segment| segment.target.measure())
+    }
+
     fn lines_with(&self, text: impl Fn(&Segment) -> alloc::string::String) -> Vec<TableLine> {
         let line = |segment: &Segment| {
             let target = TargetName::new(segment.name).ok()?;

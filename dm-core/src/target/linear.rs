@@ -39,6 +39,15 @@ impl Target for Linear {
         TargetShape::default()
     }
 
+    fn measure(&self) -> String {
+        format!(
+            "{},device_name={},start={};",
+            KIND.measured(),
+            self.component.number(),
+            self.start
+        )
+    }
+
     fn params(&self) -> String {
         format!("{} {}", self.component, self.start)
     }

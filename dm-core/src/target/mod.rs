@@ -6,6 +6,7 @@ mod striped;
 mod zero;
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -97,6 +98,12 @@ pub trait Target: Send + Sync {
     /// What `status` shows behind the target's name.
     fn status(&self, flush: FlushMode) -> String {
         let _ = flush;
+        String::new()
+    }
+
+    /// What `measure` shows behind the target's name, for an attestation: its name and version, as
+    /// [`TargetKind::measured`] gives them, and its values. Kinds that have no status show nothing.
+    fn measure(&self) -> String {
         String::new()
     }
 
@@ -252,6 +259,14 @@ impl TargetKind {
             version,
             build,
         }
+    }
+
+    /// What the measure of a target of this kind begins with.
+    ///
+    /// # Source
+    /// `DMEMIT_TARGET_NAME_VERSION` in `linux/device-mapper.h`.
+    pub fn measured(&self) -> String {
+        format!("target_name={},target_version={}", self.name, self.version)
     }
 }
 

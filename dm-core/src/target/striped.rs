@@ -118,6 +118,16 @@ impl Striped {
     }
 }
 
+impl Stripe {
+    /// Whether its device is alive or had an error.
+    fn letter(&self) -> char {
+        match self.errors.load(Ordering::Relaxed) {
+            0 => 'A',
+            _ => 'D',
+        }
+    }
+}
+
 impl Target for Striped {
     fn route(&self, range: SectorRange) -> Route<'_> {
         let (stripe, place) = self.place(range.start().0);
@@ -157,13 +167,23 @@ impl Target for Striped {
             let _ = write!(text, "{} ", stripe.component);
         }
         text.push_str("1 ");
-        for stripe in &self.stripes {
-            text.push(if stripe.errors.load(Ordering::Relaxed) == 0 {
-                'A'
-            } else {
-                'D'
-            });
+        text.extend(self.stripes.iter().map(Stripe::letter));
+        text
+    }
+
+    fn measure(&self) -> String {
+        let (count, chunk) = (self.stripes.len(), self.chunk);
+        let mut text = format!("{},stripes={count},chunk_size={chunk}", KIND.measured());
+        for (at, stripe) in self.stripes.iter().enumerate() {
+            let _ = write!(
+                text,
+                ",stripe_{at}_device_name={},stripe_{at}_physical_start={},stripe_{at}_status={}",
+                stripe.component.number(),
+                stripe.start,
+                stripe.letter()
+            );
         }
+        text.push(';');
         text
     }
 

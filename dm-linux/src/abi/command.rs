@@ -34,7 +34,7 @@ pub enum RequestData<'a> {
     None,
     /// A table.
     Lines(Cow<'a, [TableLine]>),
-    /// A name or a uuid.
+    /// A name, a uuid or a geometry.
     Text(Cow<'a, [u8]>),
     /// Words for the target that maps a sector.
     Message(Sector, Cow<'a, str>),

@@ -26,6 +26,13 @@ pub const LETTER: u8 = 0xfd;
 /// The number of ioctl 0 on most architectures: both directions, 312 bytes, the letter.
 pub const REQUEST: u32 = 0xC138_FD00;
 
+/// The number of the ioctl of a mapped device itself that tries its paths, on most architectures:
+/// no data, the letter, 18.
+pub const PROBE_PATHS: u32 = 0xFD12;
+
+/// The first version whose `multipath` devices have it.
+pub const PROBE_PATHS_SINCE: Version = Version(4, 50, 0);
+
 /// Bytes of `struct dm_ioctl`.
 pub const HEADER: usize = 312;
 

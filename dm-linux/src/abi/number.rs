@@ -36,6 +36,12 @@ pub enum Call {
     ListVersions,
     /// Words for a target.
     TargetMsg,
+    /// A device's geometry.
+    DevSetGeometry,
+    /// Makes the open control node readable at the next event of any device.
+    DevArmPoll,
+    /// One kind of targets, whose module is loaded.
+    GetTargetVersion,
 }
 
 /// What an ioctl's payload is.
@@ -76,6 +82,8 @@ bitflags::bitflags! {
         const INACTIVE_PRESENT = 1 << 6;
         /// Out: the reply did not fit.
         const BUFFER_FULL = 1 << 8;
+        /// In: the open count is not asked for. The driver ignores it.
+        const SKIP_BDGET = 1 << 9;
         /// In: no filesystem is frozen.
         const SKIP_LOCKFS = 1 << 10;
         /// In: nothing is written out first.
@@ -94,6 +102,8 @@ bitflags::bitflags! {
         const DEFERRED_REMOVE = 1 << 17;
         /// Out: the kernel itself suspended the device.
         const INTERNAL_SUSPEND = 1 << 18;
+        /// In: what an attestation measures, not the status.
+        const IMA_MEASUREMENT = 1 << 19;
     }
 }
 
@@ -115,6 +125,9 @@ impl Call {
         Call::TableStatus,
         Call::ListVersions,
         Call::TargetMsg,
+        Call::DevSetGeometry,
+        Call::DevArmPoll,
+        Call::GetTargetVersion,
     ];
 
     /// Its number.
@@ -135,6 +148,9 @@ impl Call {
             Call::TableStatus => 12,
             Call::ListVersions => 13,
             Call::TargetMsg => 14,
+            Call::DevSetGeometry => 15,
+            Call::DevArmPoll => 16,
+            Call::GetTargetVersion => 17,
         }
     }
 
@@ -156,6 +172,9 @@ impl Call {
             Call::TableStatus => "DM_TABLE_STATUS",
             Call::ListVersions => "DM_LIST_VERSIONS",
             Call::TargetMsg => "DM_TARGET_MSG",
+            Call::DevSetGeometry => "DM_DEV_SET_GEOMETRY",
+            Call::DevArmPoll => "DM_DEV_ARM_POLL",
+            Call::GetTargetVersion => "DM_GET_TARGET_VERSION",
         }
     }
 
@@ -164,6 +183,9 @@ impl Call {
         match self {
             Call::ListVersions => Version(4, 1, 0),
             Call::TargetMsg => Version(4, 2, 0),
+            Call::DevSetGeometry => Version(4, 6, 0),
+            Call::DevArmPoll => Version(4, 37, 0),
+            Call::GetTargetVersion => Version(4, 41, 0),
             _ => Version(4, 0, 0),
         }
     }
@@ -171,7 +193,7 @@ impl Call {
     /// What follows the header in a request.
     pub const fn request(self) -> Payload {
         match self {
-            Call::DevRename => Payload::Text,
+            Call::DevRename | Call::DevSetGeometry => Payload::Text,
             Call::TableLoad => Payload::Specs,
             Call::TargetMsg => Payload::Message,
             _ => Payload::None,
@@ -184,7 +206,7 @@ impl Call {
             Call::ListDevices => Payload::Names,
             Call::DevWait | Call::TableStatus => Payload::Specs,
             Call::TableDeps => Payload::Deps,
-            Call::ListVersions => Payload::Versions,
+            Call::ListVersions | Call::GetTargetVersion => Payload::Versions,
             Call::TargetMsg => Payload::Text,
             _ => Payload::None,
         }
@@ -205,6 +227,7 @@ impl Flags {
         let gates = [
             (Flags::QUERY_INACTIVE_TABLE, Version(4, 16, 0)),
             (Flags::DEFERRED_REMOVE, Version(4, 27, 0)),
+            (Flags::IMA_MEASUREMENT, Version(4, 45, 0)),
         ];
         gates
             .into_iter()

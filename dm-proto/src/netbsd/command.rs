@@ -1,10 +1,12 @@
 //! Requests in the engine dialect: the client writes them, the server reads them.
 
-use dm_core::command::{Command, Create, Load, LockFs, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, Geometry, ListFilter, Load, LockFs, RemoveMode, Secrecy, Slot, SuspendOptions,
+};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
 use dm_core::version::Version;
@@ -38,6 +40,14 @@ pub const VERSION: Version = Version(4, 0, 0);
 pub fn encode(command: &Command) -> Dictionary {
     let mut request = Request::new(word(command)).engine();
     match command {
+        Command::TargetVersion { target } => request.set(keys::NAME, target.as_str()),
+        Command::List(filter) => {
+            for (key, prefix) in [(keys::NAME, &filter.name), (keys::UUID, &filter.uuid)] {
+                if !prefix.is_empty() {
+                    request.set(key, fields::text(prefix));
+                }
+            }
+        }
         Command::Create(create) => {
             request.set(keys::NAME, create.name.as_str());
             if let Some(uuid) = &create.uuid {
@@ -67,6 +77,8 @@ pub fn encode(command: &Command) -> Dictionary {
             request.set(keys::CMD_DATA, segments::encode(&load.lines));
             let read_only = load.mode == TableMode::ReadOnly;
             request.flags.set(WireFlags::READ_ONLY, read_only);
+            let secret = load.secrecy == Secrecy::Secret;
+            request.flags.set(WireFlags::SECURE_DATA, secret);
         }
         Command::Clear { device } => request.device(device),
         Command::Suspend { device, options } => {
@@ -96,9 +108,19 @@ pub fn encode(command: &Command) -> Dictionary {
             request.slot(*slot);
             request.flush(*flush);
         }
-        Command::Wait { device, event } => {
+        Command::Measure { device, slot } => {
+            request.device(device);
+            request.slot(*slot);
+            request.flags |= WireFlags::IMA_MEASUREMENT;
+        }
+        Command::Wait {
+            device,
+            event,
+            flush,
+        } => {
             request.device(device);
             request.set(keys::EVENT_NR, *event);
+            request.flush(*flush);
         }
         Command::Message {
             device,
@@ -112,6 +134,11 @@ pub fn encode(command: &Command) -> Dictionary {
                 .set(keys::SECTOR, sector.0);
             request.data([message.into()]);
         }
+        Command::SetGeometry { device, geometry } => {
+            request.device(device);
+            request.set(keys::GEOMETRY, geometry.to_string());
+        }
+        Command::ProbePaths { device } => request.device(device),
         // The rest has no more than its name; a command that is not known here goes without a device, and no server
         // knows its name.
         _ => {}
@@ -149,7 +176,8 @@ pub fn decode(request: &Dictionary) -> Result<Command, DmError> {
     Ok(match &*word {
         keys::command::VERSION => Command::Version,
         keys::command::TARGETS => Command::Targets,
-        keys::command::NAMES => Command::List,
+        keys::command::TARGET_VERSION => target_version(&request)?,
+        keys::command::NAMES => Command::List(filter(&request)?),
         keys::command::CREATE => Command::Create(create(&request, flags)?),
         keys::command::REMOVE => Command::Remove {
             device: device()?,
@@ -179,6 +207,10 @@ pub fn decode(request: &Dictionary) -> Result<Command, DmError> {
             device: device()?,
             slot,
         },
+        keys::command::STATUS if flags.contains(WireFlags::IMA_MEASUREMENT) => Command::Measure {
+            device: device()?,
+            slot,
+        },
         keys::command::STATUS => Command::Status {
             device: device()?,
             slot,
@@ -187,8 +219,14 @@ pub fn decode(request: &Dictionary) -> Result<Command, DmError> {
         keys::command::WAITEVENT => Command::Wait {
             device: device()?,
             event,
+            flush,
         },
         keys::command::MESSAGE => message(&request)?,
+        keys::command::SETGEOMETRY => Command::SetGeometry {
+            device: device()?,
+            geometry: geometry(&request)?,
+        },
+        keys::command::PROBE_PATHS => Command::ProbePaths { device: device()? },
         _ => {
             let value = word.into_owned();
             let unknown = request.error(keys::COMMAND, Fault::Unknown { value });
@@ -202,7 +240,8 @@ pub(super) fn word(command: &Command) -> &'static str {
     match command {
         Command::Version => keys::command::VERSION,
         Command::Targets => keys::command::TARGETS,
-        Command::List => keys::command::NAMES,
+        Command::TargetVersion { .. } => keys::command::TARGET_VERSION,
+        Command::List(_) => keys::command::NAMES,
         Command::Create(_) => keys::command::CREATE,
         Command::Remove { .. } => keys::command::REMOVE,
         Command::RemoveAll { .. } => keys::command::REMOVE_ALL,
@@ -214,9 +253,11 @@ pub(super) fn word(command: &Command) -> &'static str {
         Command::Info { .. } => keys::command::INFO,
         Command::Deps { .. } => keys::command::DEPS,
         Command::Table { .. } => keys::command::TABLE,
-        Command::Status { .. } => keys::command::STATUS,
+        Command::Status { .. } | Command::Measure { .. } => keys::command::STATUS,
         Command::Wait { .. } => keys::command::WAITEVENT,
         Command::Message { .. } => keys::command::MESSAGE,
+        Command::SetGeometry { .. } => keys::command::SETGEOMETRY,
+        Command::ProbePaths { .. } => keys::command::PROBE_PATHS,
         _ => command.verb(),
     }
 }
@@ -279,6 +320,30 @@ fn mode(request: &Fields<'_>, flags: WireFlags) -> Result<RemoveMode, FieldError
     })
 }
 
+fn target_version(request: &Fields<'_>) -> Result<Command, FieldError> {
+    let target = TargetName::new(&request.string(keys::NAME)?)
+        .map_err(|error| request.wrong(keys::NAME, error))?;
+    Ok(Command::TargetVersion { target })
+}
+
+fn filter(request: &Fields<'_>) -> Result<ListFilter, FieldError> {
+    let prefix = |key| {
+        let found = request.optional(key, |request| request.string(key))?;
+        Ok::<String, FieldError>(found.unwrap_or_default().into_owned())
+    };
+    Ok(ListFilter::ALL
+        .name(prefix(keys::NAME)?)
+        .uuid(prefix(keys::UUID)?))
+}
+
+/// The geometry of a request or a reply.
+pub(super) fn geometry(message: &Fields<'_>) -> Result<Geometry, FieldError> {
+    let expected = "geometry: cylinders, heads, sectors and start";
+    let text = message.string(keys::GEOMETRY)?;
+    text.parse()
+        .map_err(|_| message.error(keys::GEOMETRY, Fault::Not { expected }))
+}
+
 fn create(request: &Fields<'_>, flags: WireFlags) -> Result<Create, FieldError> {
     let mut create = Create::new(request.name()?);
     create.uuid = request.optional(keys::UUID, Fields::uuid)?;
@@ -313,6 +378,10 @@ fn load(request: &Fields<'_>, flags: WireFlags) -> Result<Load, DmError> {
         _ => error.into(),
     })?;
     let load = Load::new(device, lines);
+    let load = match flags.contains(WireFlags::SECURE_DATA) {
+        true => load,
+        false => load.open(),
+    };
     Ok(match flags.contains(WireFlags::READ_ONLY) {
         true => load.read_only(),
         false => load,

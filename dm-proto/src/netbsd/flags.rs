@@ -33,7 +33,11 @@ bitflags::bitflags! {
         const QUERY_INACTIVE_TABLE = 1 << 12;
         /// A rename sets the uuid.
         const UUID = 1 << 14;
+        /// A table may hold a key: buffers are wiped.
+        const SECURE_DATA = 1 << 15;
         /// A removal waits for the last user, or a device waits so.
         const DEFERRED_REMOVE = 1 << 17;
+        /// What an attestation measures is asked for, not the status.
+        const IMA_MEASUREMENT = 1 << 19;
     }
 }

@@ -48,6 +48,8 @@ pub const DIALECT: &str = "dialect";
 pub const MAJOR: &str = "major";
 /// Extension: true if a device is removed even from under its users.
 pub const FORCED: &str = "forced";
+/// Extension: a device's geometry, a string of four decimal numbers.
+pub const GEOMETRY: &str = "geometry";
 /// Extension: the sector that a message is for.
 pub const SECTOR: &str = "sector";
 /// Extension: a message's words, a string.
@@ -107,8 +109,12 @@ pub mod command {
     pub const WAITEVENT: &str = "waitevent";
     /// Tells a target something: as [`REMOVE_ALL`].
     pub const MESSAGE: &str = "message";
-    /// Sets a device's geometry: as [`REMOVE_ALL`], and not in the engine dialect.
+    /// Sets a device's geometry: as [`REMOVE_ALL`].
     pub const SETGEOMETRY: &str = "setgeometry";
+    /// Extension: the version of one kind of targets.
+    pub const TARGET_VERSION: &str = "target-version";
+    /// Extension: tries the paths of a `multipath` device.
+    pub const PROBE_PATHS: &str = "probe-paths";
 }
 
 /// What [`REPLY`] says.

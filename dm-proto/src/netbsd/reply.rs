@@ -9,7 +9,7 @@ use dm_core::names::{DmUuid, TargetName};
 
 use crate::proplib::{Dictionary, Value};
 
-use super::command::{check_dialect, word};
+use super::command::{check_dialect, geometry, word};
 use super::fields::{self, Fault, FieldError, Fields};
 use super::flags::WireFlags;
 use super::keys;
@@ -23,6 +23,7 @@ pub fn encode(mut request: Dictionary, result: &Result<Reply, DmError>) -> Dicti
     for key in [
         keys::CMD_DATA,
         keys::FORCED,
+        keys::GEOMETRY,
         keys::REPLY,
         keys::ERROR_KIND,
         keys::ERROR,
@@ -129,6 +130,9 @@ fn set_device(message: &mut Dictionary, info: &DeviceInfo) {
         .set(keys::OPEN_COUNT, info.open_count)
         .set(keys::EVENT_NR, info.event)
         .set(keys::TARGET_COUNT, info.target_count);
+    if let Some(geometry) = info.geometry {
+        message.set(keys::GEOMETRY, geometry.to_string());
+    }
 }
 
 fn target(target: &TargetVersion) -> Dictionary {
@@ -223,6 +227,7 @@ fn read_device(reply: &Fields<'_>) -> Result<DeviceInfo, FieldError> {
     info.open_count = reply.uint32(keys::OPEN_COUNT)?;
     info.event = reply.uint32(keys::EVENT_NR)?;
     info.target_count = reply.uint32(keys::TARGET_COUNT)?;
+    info.geometry = reply.optional(keys::GEOMETRY, geometry)?;
     Ok(info)
 }
 

@@ -1,6 +1,6 @@
 //! Damaged dictionaries are refused by the name of the key, and damaged texts without a panic.
 
-use dm_core::command::{Command, Reply};
+use dm_core::command::{Command, ListFilter, Reply};
 use dm_core::error::{DmError, ErrorKind};
 use dm_proto::netbsd::{LIMITS, command, keys, reply};
 use dm_proto::proplib::{Dictionary, Value, read_dictionary, write_dictionary};
@@ -8,6 +8,8 @@ use dm_proto::server::respond;
 
 use super::random::{COMMANDS, Random};
 use super::samples;
+
+const LIST: Command = Command::List(ListFilter::ALL);
 
 /// One damage: the key, whether it is gone or of another type, and what is left.
 struct Damage {
@@ -102,6 +104,8 @@ fn damaged_request_names_its_key() {
         .collect();
     // All that a request of the kind may do without.
     let optional = [
+        ("ls", keys::NAME),
+        ("ls", keys::UUID),
         ("create", keys::UUID),
         ("remove", keys::FORCED),
         ("remove_all", keys::FORCED),
@@ -113,13 +117,15 @@ fn damaged_request_names_its_key() {
 fn damaged_reply_names_its_key() {
     let echoed = [keys::EVENT_NR, keys::FLAGS, keys::VERSION];
     for wanted in samples::replies() {
-        let answer = reply::encode(command::encode(&Command::List), &Ok(wanted.clone()));
+        let answer = reply::encode(command::encode(&LIST), &Ok(wanted.clone()));
         for Damage { key, gone, left } in damages(&answer) {
-            match reply::decode(&Command::List, &left) {
+            match reply::decode(&LIST, &left) {
                 Err(error) => assert_names(&error, &key, &[ErrorKind::Protocol]),
-                // A uuid, an event or a text of an item may be missing; an echo says nothing.
+                // A uuid, an event or a text of an item may be missing, and a geometry; an echo
+                // says nothing.
                 Ok(other) if gone => match key.as_str() {
-                    keys::UUID | keys::EVENT_NR | keys::TEXT if other != wanted => {}
+                    keys::UUID | keys::EVENT_NR | keys::TEXT | keys::GEOMETRY
+                        if other != wanted => {}
                     _ => assert!(echoed.contains(&key.as_str()), "{key} of {wanted:?}"),
                 },
                 Ok(other) => assert!(
@@ -134,19 +140,19 @@ fn damaged_reply_names_its_key() {
 #[test]
 fn damaged_failure_names_its_key() {
     let failure = DmError::because(ErrorKind::Busy, "it is open").at_line(3);
-    let mut answer = reply::encode(command::encode(&Command::List), &Err(failure));
+    let mut answer = reply::encode(command::encode(&LIST), &Err(failure));
     for key in [keys::ERROR_KIND, keys::ERROR, keys::ERRNO, keys::ERROR_LINE] {
         let right = answer.get(key).cloned().unwrap();
         answer.set(key, Dictionary::new());
-        let error = reply::decode(&Command::List, &answer).unwrap_err();
+        let error = reply::decode(&LIST, &answer).unwrap_err();
         assert_names(&error, key, &[ErrorKind::Protocol]);
         answer.set(key, right);
     }
     assert!(answer.remove(keys::ERROR).is_some());
-    let error = reply::decode(&Command::List, &answer).unwrap_err();
+    let error = reply::decode(&LIST, &answer).unwrap_err();
     assert_names(&error, keys::ERROR, &[ErrorKind::Protocol]);
     answer.set(keys::ERROR, "x").set(keys::ERROR_KIND, "odd");
-    let error = reply::decode(&Command::List, &answer).unwrap_err();
+    let error = reply::decode(&LIST, &answer).unwrap_err();
     assert_eq!(
         error.report(),
         "ls: the key error_kind has the unknown value \"odd\""
@@ -208,7 +214,7 @@ fn what_a_request_can_not_mean_is_refused() {
         "the key version has the unknown value \"5.0.0\""
     );
     let error = refused(&|request| {
-        request.set(keys::COMMAND, "setgeometry");
+        request.set(keys::COMMAND, "mknodes");
     });
     assert_eq!(error.kind, ErrorKind::Unsupported);
 }
@@ -216,7 +222,7 @@ fn what_a_request_can_not_mean_is_refused() {
 /// A reply that belongs to another command is not taken for this one's.
 #[test]
 fn echo_of_another_command_is_refused() {
-    let answer = reply::encode(command::encode(&Command::List), &Ok(Reply::Done));
+    let answer = reply::encode(command::encode(&LIST), &Ok(Reply::Done));
     let error = reply::decode(&Command::Targets, &answer).unwrap_err();
     assert_names(&error, keys::COMMAND, &[ErrorKind::Protocol]);
 }

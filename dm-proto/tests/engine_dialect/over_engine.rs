@@ -2,12 +2,14 @@
 
 use dm_core::backend::{Backend, Capabilities};
 use dm_core::client::Dm;
-use dm_core::command::{Command, Create, Load, RemoveMode, Reply, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, Geometry, ListFilter, Load, RemoveMode, Reply, Slot, SuspendOptions,
+};
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::flags::DeviceFlags;
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
@@ -91,8 +93,48 @@ fn life_of_a_device() {
     let renamed = dm.rename(uuid.clone(), vol1.clone()).unwrap();
     assert_eq!((&renamed.name, &renamed.uuid), (&vol1, &Some(uuid.clone())));
     assert_eq!(renamed.event, 2);
-    assert_eq!(dm.wait(vol1.clone(), 1).unwrap().0.event, 2);
+    assert_eq!(
+        dm.wait(vol1.clone(), 1, FlushMode::Flush).unwrap().0.event,
+        2
+    );
     assert_eq!(dm.list().unwrap().len(), 2);
+
+    let lists = |filter| {
+        let names = dm.list_matching(filter).unwrap().into_iter();
+        names
+            .map(|entry| entry.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lists(ListFilter::ALL.name("vol<")), [vol1.as_str()]);
+    assert_eq!(lists(ListFilter::ALL.uuid("LVM-<")), [vol1.as_str()]);
+    assert_eq!(lists(ListFilter::ALL.name("x")), [""; 0]);
+    let zero = TargetName::new("zero").unwrap();
+    assert_eq!(dm.target_version(zero.clone()).unwrap().name, zero);
+    let none = dm.target_version(TargetName::new("nothing").unwrap());
+    let none = none.unwrap_err();
+    assert_eq!(
+        (none.kind, none.context.errno),
+        (ErrorKind::NotFound, Some(Errno::EINVAL))
+    );
+    let (_, measured) = dm.measure(vol1.clone(), Slot::Active).unwrap();
+    assert_eq!(
+        measured[0].params,
+        "target_name=linear,target_version=1.4.0,device_name=253:7,start=8;"
+    );
+    assert_eq!(measured[1].params, "");
+
+    let geometry = Geometry::new(4, 2, 8, Sector(1)).unwrap();
+    let shown = || dm.info(vol0.clone(), Slot::Active).unwrap().geometry;
+    dm.set_geometry(vol0.clone(), geometry).unwrap();
+    assert_eq!(shown(), Some(geometry));
+    for (lines, kept) in [("0 64 error", Some(geometry)), ("0 65 error", None)] {
+        dm.load(Load::new(vol0.clone(), table(lines)).open())
+            .unwrap();
+        dm.resume(vol0.clone(), options).unwrap();
+        assert_eq!(shown(), kept, "{lines}");
+    }
+    let probed = dm.probe_paths(vol0.clone()).unwrap_err();
+    assert_eq!(probed.kind, ErrorKind::Unsupported);
 
     let suspended = dm.suspend(uuid.clone(), options).unwrap();
     assert!(suspended.flags.contains(DeviceFlags::SUSPENDED));

@@ -1,9 +1,10 @@
 //! Commands, replies and failures at random, the same on every machine.
 
 use dm_core::command::{
-    Command, Create, Dep, DeviceEntry, DeviceInfo, Load, LockFs, RemoveMode, Reply, Slot,
-    SuspendOptions, TargetVersion,
+    Command, Create, Dep, DeviceEntry, DeviceInfo, Geometry, ListFilter, Load, LockFs, RemoveMode,
+    Reply, Secrecy, Slot, SuspendOptions, TargetVersion,
 };
+use dm_core::component::TableMode;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
@@ -18,7 +19,7 @@ use dm_core::version::Version;
 pub(crate) struct Random(pub(crate) u64);
 
 /// How many variants [`Random::command`] and [`Random::reply`] choose from.
-pub(crate) const COMMANDS: usize = 18;
+pub(crate) const COMMANDS: usize = 22;
 pub(crate) const REPLIES: usize = 8;
 
 const PIECES: [&str; 20] = [
@@ -188,7 +189,11 @@ impl Random {
         match variant {
             0 => Command::Version,
             1 => Command::Targets,
-            2 => Command::List,
+            2 => {
+                let name = self.maybe(Random::free_text).unwrap_or_default();
+                let uuid = self.maybe(Random::free_text).unwrap_or_default();
+                Command::List(ListFilter::ALL.name(name).uuid(uuid))
+            }
             3 => {
                 let mut create = Create::new(self.name());
                 create.uuid = self.maybe(Random::uuid);
@@ -209,12 +214,10 @@ impl Random {
                 uuid: self.uuid(),
             },
             8 => {
-                let load = Load::new(device, self.many(Random::line));
-                Command::Load(if self.chance() {
-                    load.read_only()
-                } else {
-                    load
-                })
+                let mut load = Load::new(device, self.many(Random::line));
+                load.mode = self.pick(&[TableMode::ReadOnly, TableMode::ReadWrite]);
+                load.secrecy = self.pick(&[Secrecy::Secret, Secrecy::Open]);
+                Command::Load(load)
             }
             9 => Command::Clear { device },
             10 => Command::Suspend {
@@ -245,13 +248,35 @@ impl Random {
             16 => Command::Wait {
                 device,
                 event: self.uint32(),
+                flush: self.flush(),
             },
-            _ => Command::Message {
+            17 => Command::Message {
                 device,
                 sector: Sector(self.uint64()),
                 text: self.free_text(),
             },
+            18 => Command::TargetVersion {
+                target: self.target(),
+            },
+            19 => Command::Measure {
+                device,
+                slot: self.slot(),
+            },
+            20 => Command::SetGeometry {
+                device,
+                geometry: self.geometry(),
+            },
+            _ => Command::ProbePaths { device },
         }
+    }
+
+    fn geometry(&mut self) -> Geometry {
+        let byte = |random: &mut Self| random.pick(&[0, 1, 63, 255]);
+        let cylinders = self.pick(&[0, 1, 1024, 65535]);
+        let (heads, sectors) = (byte(self), byte(self));
+        let end = u64::from(cylinders) * u64::from(heads) * u64::from(sectors);
+        let start = self.pick(&[0, end / 2, end]);
+        Geometry::new(cylinders, heads, sectors, Sector(start)).expect("it starts within")
     }
 
     pub(crate) fn info(&mut self) -> DeviceInfo {
@@ -261,6 +286,7 @@ impl Random {
         info.open_count = self.uint32();
         info.event = self.uint32();
         info.target_count = self.uint32();
+        info.geometry = self.maybe(Random::geometry);
         info
     }
 

@@ -1,8 +1,8 @@
 //! One request or reply of each shape, with every key that it can have.
 
 use dm_core::command::{
-    Command, Create, Dep, DeviceEntry, DeviceInfo, Load, RemoveMode, Reply, Slot, SuspendOptions,
-    TargetVersion,
+    Command, Create, Dep, DeviceEntry, DeviceInfo, Geometry, ListFilter, Load, RemoveMode, Reply,
+    Slot, SuspendOptions, TargetVersion,
 };
 use dm_core::devid::{DevId, DevNo};
 use dm_core::names::{DmName, DmUuid, TargetName};
@@ -28,6 +28,10 @@ fn lines() -> Vec<TableLine> {
     TableLine::parse_table("0 8 zero\n8 8 linear /dev/sda 0").expect("a table")
 }
 
+fn geometry() -> Geometry {
+    "1024 255 63 7".parse().expect("a geometry")
+}
+
 /// Every command.
 pub(crate) fn commands() -> Vec<Command> {
     let device = || DevId::from(name());
@@ -37,7 +41,7 @@ pub(crate) fn commands() -> Vec<Command> {
     vec![
         Command::Version,
         Command::Targets,
-        Command::List,
+        Command::List(ListFilter::default().name("vol").uuid("LVM-")),
         Command::Create(Create::new(name()).uuid(uuid()).minor(7)),
         Command::Remove {
             device: uuid().into(),
@@ -82,12 +86,25 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Wait {
             device: device(),
             event: 1,
+            flush,
         },
         Command::Message {
             device: device(),
             sector: Sector(8),
             text: "hello".into(),
         },
+        Command::TargetVersion {
+            target: TargetName::new("zero").expect("a target's name"),
+        },
+        Command::Measure {
+            device: device(),
+            slot,
+        },
+        Command::SetGeometry {
+            device: device(),
+            geometry: geometry(),
+        },
+        Command::ProbePaths { device: device() },
     ]
 }
 
@@ -95,6 +112,7 @@ pub(crate) fn commands() -> Vec<Command> {
 pub(crate) fn replies() -> Vec<Reply> {
     let mut info = DeviceInfo::new(name(), NUMBER);
     info.uuid = Some(uuid());
+    info.geometry = Some(geometry());
     let mut entry = DeviceEntry::new(name(), NUMBER);
     entry.uuid = Some(uuid());
     entry.event = Some(1);

@@ -1,6 +1,6 @@
 //! What our client sends where the captured conversations have the same command.
 
-use dm_core::command::{Command, Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{Command, Create, ListFilter, Load, RemoveMode, Slot, SuspendOptions};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::table::TableLine;
@@ -54,7 +54,7 @@ fn command(request: &Dictionary) -> Result<Command, String> {
     Ok(match request.string("command").unwrap() {
         "version" => Command::Version,
         "targets" => Command::Targets,
-        "names" => Command::List,
+        "names" => Command::List(ListFilter::ALL),
         "create" => {
             let name = request.string("name").ok_or("no name")?;
             let mut create = Create::new(DmName::new(name).map_err(|e| e.to_string())?);

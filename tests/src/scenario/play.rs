@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use dm_core::backend::Backend;
-use dm_core::command::{Command, DeviceInfo, Reply, Slot};
+use dm_core::command::{Command, DeviceInfo, ListFilter, Reply, Slot};
 use dm_core::component::TableMode;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::TableLine;
+use dm_core::target::FlushMode;
 
 use super::step::Step;
 
@@ -131,6 +132,7 @@ impl Player<'_> {
         let command = Command::Wait {
             device: super::step::name(device).into(),
             event,
+            flush: FlushMode::Flush,
         };
         let (backend, said) = (world.backend, show(&command));
         thread::scope(|scope| {
@@ -249,7 +251,9 @@ impl Player<'_> {
         self.open.clear();
         thread::sleep(Duration::from_millis(10));
         for _ in 0..8 {
-            let Ok(Reply::Devices(devices)) = self.world.backend.call(Command::List) else {
+            let Ok(Reply::Devices(devices)) =
+                self.world.backend.call(Command::List(ListFilter::ALL))
+            else {
                 return;
             };
             if devices.is_empty() {

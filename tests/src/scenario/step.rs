@@ -1,6 +1,8 @@
 //! What a script can do.
 
-use dm_core::command::{Command, Create, Load, LockFs, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{
+    Command, Create, ListFilter, Load, LockFs, RemoveMode, Slot, SuspendOptions,
+};
 use dm_core::devid::DevId;
 use dm_core::names::{DmName, DmUuid};
 use dm_core::target::FlushMode;
@@ -261,7 +263,7 @@ pub fn deps_inactive(device: &str) -> Step {
 
 /// Lists the devices.
 pub fn list() -> Step {
-    Step::Ask(Command::List)
+    Step::Ask(Command::List(ListFilter::ALL))
 }
 
 /// Waits for an event.
@@ -269,6 +271,7 @@ pub fn wait(device: &str, event: u32) -> Step {
     Step::Ask(Command::Wait {
         device: id(device),
         event,
+        flush: FlushMode::Flush,
     })
 }
 

@@ -1,14 +1,12 @@
 //! `dmctl remove`.
 
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 use dm_core::command::RemoveMode;
-use dm_core::devid::DevId;
-use dm_core::error::{DmError, ErrorKind};
 
-use crate::backend::Driver;
 use crate::failure::Failure;
 use crate::output::Answer;
 
@@ -63,23 +61,18 @@ impl Run for Remove {
         let tries = if self.retry { TRIES } else { 1 };
         let mut removed = Vec::new();
         let done = each(session, devices, |device| {
-            remove(dm, &device, self.how.mode(), tries)?;
+            dm.remove_retrying(device.clone(), self.how.mode(), |done| {
+                if done >= tries {
+                    return ControlFlow::Break(());
+                }
+                thread::sleep(PAUSE);
+                ControlFlow::Continue(())
+            })?;
             session.note(|| format!("removed {device}"));
             removed.push(device.to_string());
             Ok(())
         });
         answer.field("removed", removed);
         done
-    }
-}
-
-fn remove(dm: &Driver, device: &DevId, mode: RemoveMode, tries: u32) -> Result<(), DmError> {
-    let mut left = tries;
-    loop {
-        left -= 1;
-        match dm.remove(device.clone(), mode) {
-            Err(error) if error.kind == ErrorKind::Busy && left > 0 => thread::sleep(PAUSE),
-            other => return other,
-        }
     }
 }

@@ -118,7 +118,7 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use dm_core::command::Create;
+    use dm_core::command::{Create, ListFilter};
     use dm_core::names::DmName;
 
     use super::*;
@@ -145,7 +145,8 @@ mod tests {
         let dir = RuntimeDir::new(temp.path()).unwrap();
         create(&Hub::new(Engine::new(), dir.clone()), "old");
         let hub = Hub::new(Engine::new(), dir.clone());
-        hub.call(Command::List, &Cancel::new()).unwrap();
+        hub.call(Command::List(ListFilter::ALL), &Cancel::new())
+            .unwrap();
         assert_eq!(journal::names(&dir.journal()).unwrap(), ["old"]);
         create(&hub, "new");
         assert_eq!(journal::names(&dir.journal()).unwrap(), ["new"]);

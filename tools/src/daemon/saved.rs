@@ -1,6 +1,6 @@
 //! A device as the journal keeps it.
 
-use dm_core::command::{Command, DeviceEntry, Reply, Slot};
+use dm_core::command::{Command, DeviceEntry, ListFilter, Reply, Slot};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
 use dm_core::engine::{Cancel, Engine};
@@ -37,7 +37,9 @@ pub(super) struct Saved {
 impl Saved {
     /// The devices of an engine, but for those that go with their last user.
     pub(super) fn all_of(engine: &Engine) -> Result<Vec<Saved>, DmError> {
-        let Reply::Devices(entries) = engine.call_with(Command::List, &Cancel::new())? else {
+        let Reply::Devices(entries) =
+            engine.call_with(Command::List(ListFilter::ALL), &Cancel::new())?
+        else {
             return Err(DmError::new(ErrorKind::Protocol));
         };
         let mut all = Vec::with_capacity(entries.len());

@@ -73,7 +73,8 @@ pub fn write(request: &Dictionary) -> Result<Vec<u8>, DmError> {
 
 fn fill(request: &mut Request, command: &Command) -> Result<(), DmError> {
     match command {
-        Command::Version | Command::Targets | Command::List => {}
+        // The driver lists all devices. Which of them were asked for is for the caller to see.
+        Command::Version | Command::Targets | Command::List(_) => {}
         Command::Create(Create { minor: Some(_), .. }) => {
             return Err(unsupported("it chooses minor numbers itself"));
         }
@@ -177,6 +178,7 @@ mod tests {
     use crate::proplib::Limits;
     use dm_core::names::{DmName, DmUuid, NameError};
     use dm_core::table::TableLine;
+    use dm_core::target::FlushMode;
     use dm_core::units::Sector;
 
     fn vol0() -> DmName {
@@ -196,6 +198,7 @@ mod tests {
             Command::Wait {
                 device: device.clone(),
                 event: 0,
+                flush: FlushMode::Flush,
             },
             Command::Message {
                 device: device.clone(),
