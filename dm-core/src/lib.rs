@@ -23,6 +23,7 @@ pub mod names;
 pub mod nbd;
 pub mod table;
 pub mod target;
+pub mod typed;
 pub mod units;
 pub mod version;
 #[cfg(feature = "std")]

@@ -14,6 +14,7 @@ pub const SECTOR_BYTES: usize = 1 << SECTOR_SHIFT;
 /// # Units
 /// 512-byte sectors from the start of the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Sector(pub u64);
 
 /// A length on a device.
@@ -21,6 +22,7 @@ pub struct Sector(pub u64);
 /// # Units
 /// 512-byte sectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct SectorCount(pub u64);
 
 /// A run of sectors whose end does not overflow.

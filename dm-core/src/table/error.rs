@@ -7,6 +7,7 @@ use crate::component::OpenError;
 use crate::errno::Errno;
 use crate::names::NameError;
 use crate::units::{Sector, SectorCount, SectorRange};
+use crate::version::Version;
 
 use super::line::TableLine;
 
@@ -51,6 +52,29 @@ pub enum Reason {
     TooLarge { what: &'static str, limit: u64 },
     #[error("the {what} is zero")]
     Zero { what: &'static str },
+    #[error("the {what} is not from {least} to {most}")]
+    OutOfRange {
+        what: &'static str,
+        least: u64,
+        most: u64,
+    },
+    #[error("the {what} is not a power of two")]
+    NotAPowerOfTwo { what: &'static str },
+    #[error("the {what} is not two decimal numbers with a slash between them")]
+    NotARatio { what: &'static str },
+    #[error("the {what} is none of {known}")]
+    UnknownWord { what: &'static str, known: String },
+    #[error("stands there twice")]
+    Twice,
+    #[error("the {what} is more than the {words} words that follow")]
+    TooFewWords { what: &'static str, words: usize },
+    #[error("the {what} is missing, since the {group} counts no more words")]
+    GroupEnds {
+        what: &'static str,
+        group: &'static str,
+    },
+    #[error("needs version {needed} of the target, which is {found} here")]
+    NeedsVersion { needed: Version, found: Version },
     #[error(transparent)]
     Name(#[from] NameError),
     #[error("starts at sector {found}, but the table must start at 0")]

@@ -73,6 +73,11 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Whether no word is left.
+    pub fn is_empty(&self) -> bool {
+        self.rest.trim_start_matches(is_space).is_empty()
+    }
+
     fn take(&mut self) -> Option<Word<'a>> {
         let text = self.rest.trim_start_matches(is_space);
         if text.is_empty() {
@@ -111,6 +116,14 @@ impl Word<'_> {
             word: Some((self.place, self.text.as_ref().into())),
             reason,
         }
+    }
+
+    /// This word is none of those that are `known` as a `what`.
+    pub fn unknown(&self, what: &'static str, known: impl Into<String>) -> ParamError {
+        self.error(Reason::UnknownWord {
+            what,
+            known: known.into(),
+        })
     }
 
     /// A decimal number of at most 64 bits, digits only.
