@@ -6,6 +6,7 @@ use alloc::string::String;
 use crate::component::Component;
 use crate::errno::Errno;
 use crate::table::ParamError;
+use crate::typed::error;
 use crate::units::SectorRange;
 use crate::version::Version;
 
@@ -21,10 +22,8 @@ struct Fail {
 }
 
 fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
-    let component = match build.words.remaining() {
-        2 => Some(build.area(build.range.length())?.0),
-        _ => None,
-    };
+    let (error::Params { .. }, mut components) = build.read()?;
+    let component = components.pop();
     Ok(Box::new(Fail { component }))
 }
 

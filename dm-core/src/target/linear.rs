@@ -6,6 +6,7 @@ use alloc::string::String;
 
 use crate::component::Component;
 use crate::table::ParamError;
+use crate::typed::linear;
 use crate::units::{Sector, SectorRange};
 use crate::version::Version;
 
@@ -21,8 +22,9 @@ struct Linear {
 }
 
 fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
-    let (component, start) = build.area(build.range.length())?;
-    build.words.end()?;
+    let (params, mut components) = build.read::<linear::Params>()?;
+    let start = params.area.start;
+    let component = components.remove(0);
     Ok(Box::new(Linear { component, start }))
 }
 

@@ -12,10 +12,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::component::{Component, Opener, TableMode};
+use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoResult};
-use crate::table::{ParamError, Reason, Word, Words};
+use crate::table::{ParamError, Reason, Words};
+use crate::typed::{DeviceFacts, Devices, Reader, Text, fits};
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
@@ -289,6 +290,23 @@ impl Build<'_> {
             .map_err(|error| word.error(Reason::Open(error)))
     }
 
+    /// Reads all parameters, and opens the devices that they name, in their order.
+    ///
+    /// # Errors
+    /// At the first word that is wrong, or one too many.
+    pub fn read<P: Text>(&mut self) -> Result<(P, Vec<Component>), ParamError> {
+        let mut devices = Opened {
+            opener: self.opener,
+            mode: self.mode,
+            components: Vec::new(),
+        };
+        let reader = Reader::of(self.words.clone()).mapping(self.range.length());
+        let mut reader = reader.over(&mut devices);
+        let params = P::read(&mut reader)?;
+        reader.end()?;
+        Ok((params, devices.components))
+    }
+
     /// Opens the device of the next word, takes the one behind it for its first sector there, and
     /// checks that `length` sectors from there on exist and suit its blocks.
     ///
@@ -302,33 +320,31 @@ impl Build<'_> {
             .opener
             .open(&device.text, self.mode)
             .map_err(|error| device.error(Reason::Open(error)))?;
-        check_area(&component, start, length, &word)?;
+        fits(facts(&component), start, length, &word)?;
         Ok((component, start))
     }
 }
 
-/// # Source
-/// `device_area_is_invalid` in `drivers/md/dm-table.c`: a device without a size is not checked.
-fn check_area(
-    component: &Component,
-    start: Sector,
-    length: SectorCount,
-    word: &Word<'_>,
-) -> Result<(), ParamError> {
-    let Some(area) = SectorRange::new(start, length) else {
-        return Err(word.error(Reason::Overflow { start, length }));
-    };
+/// Opens devices as the words that name them are read.
+struct Opened<'a> {
+    opener: &'a mut dyn Opener,
+    mode: TableMode,
+    components: Vec<Component>,
+}
+
+impl Devices for Opened<'_> {
+    fn device(&mut self, name: &str) -> Result<Option<DeviceFacts>, OpenError> {
+        let component = self.opener.open(name, self.mode)?;
+        let facts = facts(&component);
+        self.components.push(component);
+        Ok(Some(facts))
+    }
+}
+
+fn facts(component: &Component) -> DeviceFacts {
     let info = component.dev().info();
-    if !info.size.is_zero() && !info.range().contains(area) {
-        return Err(word.error(Reason::PastEnd {
-            area,
-            size: info.size,
-        }));
+    DeviceFacts {
+        size: info.size,
+        logical_block: info.limits.logical_block,
     }
-    let block = info.limits.logical_block;
-    let sectors = u64::from(block >> crate::units::SECTOR_SHIFT).max(1);
-    if !start.0.is_multiple_of(sectors) || !length.0.is_multiple_of(sectors) {
-        return Err(word.error(Reason::Unaligned { area, block }));
-    }
-    Ok(())
 }

@@ -10,7 +10,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::component::Component;
 use crate::errno::Errno;
 use crate::io::{Io, IoError, IoResult};
-use crate::table::{ParamError, Reason};
+use crate::table::ParamError;
+use crate::typed::striped;
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
@@ -36,49 +37,16 @@ struct Stripe {
 }
 
 fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
-    let word = build.words.next("number of stripes")?;
-    let count = word.positive("number of stripes")?;
-    let chunk_word = build.words.next("chunk size")?;
-    let chunk = chunk_word.sectors("chunk size")?;
-    let length = build.range.length();
-    if !length.0.is_multiple_of(count.into()) {
-        return Err(word.error(Reason::NotDivisible {
-            what: "the length",
-            length,
-            by: "the number of stripes",
-            divisor: count.into(),
-        }));
-    }
-    let width = SectorCount(length.0 / u64::from(count));
-    if !width.0.is_multiple_of(chunk.0) {
-        return Err(chunk_word.error(Reason::NotDivisible {
-            what: "a stripe",
-            length: width,
-            by: "the chunk size",
-            divisor: chunk.0,
-        }));
-    }
-    // Each stripe takes two words: a huge count fails here, not in the allocator.
-    let words = build.words.remaining() as u64;
-    if words < 2 * u64::from(count) {
-        return Err(word.error(Reason::Other(format!(
-            "{count} stripes need {} words behind the chunk size, not {words}",
-            2 * u64::from(count)
-        ))));
-    }
-    let mut stripes = Vec::new();
-    for _ in 0..count {
-        let (component, start) = build.area(width)?;
-        stripes.push(Stripe {
-            component,
-            start,
-            errors: AtomicU32::new(0),
-        });
-    }
-    build.words.end()?;
+    let (params, components) = build.read::<striped::Params>()?;
+    let stripes = components.into_iter().zip(params.stripes);
+    let stripes = stripes.map(|(component, area)| Stripe {
+        component,
+        start: area.start,
+        errors: AtomicU32::new(0),
+    });
     Ok(Box::new(Striped {
-        stripes,
-        chunk,
+        stripes: stripes.collect(),
+        chunk: params.chunk,
         host: build.host.clone(),
     }))
 }

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::table::ParamError;
+use crate::typed::zero;
 use crate::units::SectorRange;
 use crate::version::Version;
 
@@ -16,7 +17,7 @@ pub(super) const KIND: TargetKind = TargetKind::new("zero", Version(1, 2, 0), bu
 struct Zero;
 
 fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
-    build.words.end()?;
+    build.read::<zero::Params>()?;
     Ok(Box::new(Zero))
 }
 

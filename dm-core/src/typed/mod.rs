@@ -61,6 +61,7 @@ use crate::table::ParamError;
 pub use self::any::{Message, Params, Status};
 pub use self::device::{Device, DeviceAt};
 pub use self::keyword::Keyword;
+pub(crate) use self::reader::fits;
 pub use self::reader::{DeviceFacts, Devices, Group, Note, Reader};
 pub use self::secret::Secret;
 

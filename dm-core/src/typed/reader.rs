@@ -65,8 +65,13 @@ pub struct Group {
 impl<'a> Reader<'a> {
     /// Reads `text`, of which nothing else is known.
     pub fn new(text: &'a str) -> Reader<'a> {
+        Reader::of(Words::new(text))
+    }
+
+    /// Reads the words that are left in `words`.
+    pub(crate) fn of(words: Words<'a>) -> Reader<'a> {
         Reader {
-            words: Words::new(text),
+            words,
             length: None,
             devices: None,
             notes: None,
@@ -293,7 +298,9 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If it is missing, or known not to be usable.
     pub fn device(&mut self, what: &'static str) -> Result<Device, ParamError> {
-        self.device_facts(what).map(|(device, _)| device)
+        let word = self.word(what)?;
+        self.facts(&word)?;
+        Ok(Device(word.text.into_owned()))
     }
 
     /// A device and the first sector on it, of which the target maps `length`, if that is known.
@@ -301,28 +308,25 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If a word is missing or wrong, or the area does not fit the device.
     pub fn area(&mut self, length: Option<SectorCount>) -> Result<DeviceAt, ParamError> {
-        let (device, facts) = self.device_facts("device")?;
+        let device = self.word("device")?;
         let what = "start sector on the device";
         let word = self.word(what)?;
         let start = Sector(number(&word, what)?);
+        let facts = self.facts(&device)?;
         if let (Some(facts), Some(length)) = (facts, length) {
             fits(facts, start, length, &word)?;
         }
-        Ok(DeviceAt { device, start })
+        Ok(Device(device.text.into_owned()).at(start.0))
     }
 
-    fn device_facts(
-        &mut self,
-        what: &'static str,
-    ) -> Result<(Device, Option<DeviceFacts>), ParamError> {
-        let word = self.word(what)?;
-        let facts = match &mut self.devices {
-            None => None,
+    /// What is known of the device that a word names.
+    fn facts(&mut self, word: &Word<'_>) -> Result<Option<DeviceFacts>, ParamError> {
+        match &mut self.devices {
+            None => Ok(None),
             Some(devices) => devices
                 .device(&word.text)
-                .map_err(|error| word.error(Reason::Open(error)))?,
-        };
-        Ok((Device(word.text.into_owned()), facts))
+                .map_err(|error| word.error(Reason::Open(error))),
+        }
     }
 
     /// The words that the next one counts; none if no word is left.
@@ -516,7 +520,7 @@ pub(super) fn number<T: TryFrom<u64>>(
     word: &Word<'_>,
     what: &'static str,
 ) -> Result<T, ParamError> {
-    let digits = digits_of(word, what)?;
+    let digits = word.number(what)?;
     T::try_from(digits).map_err(|_| {
         let limit = match size_of::<T>() {
             1 => u8::MAX.into(),
@@ -538,25 +542,11 @@ pub(super) fn number_in<T: TryFrom<u64> + Copy + Into<u64>>(
     range: RangeInclusive<T>,
 ) -> Result<T, ParamError> {
     let (least, most) = ((*range.start()).into(), (*range.end()).into());
-    let number = digits_of(word, what)?;
+    let number = word.number(what)?;
     T::try_from(number)
         .ok()
         .filter(|_| (least..=most).contains(&number))
         .ok_or_else(|| word.error(Reason::OutOfRange { what, least, most }))
-}
-
-/// As the kernel reads numbers: one `+` may stand before the digits.
-fn digits_of(word: &Word<'_>, what: &'static str) -> Result<u64, ParamError> {
-    let text = word.text.strip_prefix('+').unwrap_or(&word.text);
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(word.error(Reason::NotANumber { what }));
-    }
-    text.parse().map_err(|_| {
-        word.error(Reason::TooLarge {
-            what,
-            limit: u64::MAX,
-        })
-    })
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -564,9 +554,11 @@ fn digits(text: &str) -> Option<u64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
+/// Checks that an area of a device exists and suits its blocks.
+///
 /// # Source
 /// `device_area_is_invalid` in `drivers/md/dm-table.c`: a device without a size is not checked.
-fn fits(
+pub(crate) fn fits(
     facts: DeviceFacts,
     start: Sector,
     length: SectorCount,
