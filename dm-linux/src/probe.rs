@@ -42,6 +42,9 @@ pub enum NodeFound {
     Other,
 }
 
+/// The capability's bit, `CAP_SYS_ADMIN` in `linux/capability.h`.
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+
 /// The version of the running kernel's driver, if this user can use it.
 ///
 /// Nothing is made for it: where both the driver and its control node are missing, there is no
@@ -50,12 +53,39 @@ pub enum NodeFound {
 /// # Errors
 /// Why not, as [`Linux::open`].
 pub fn usable() -> Result<Version, DmError> {
+    open_usable().and_then(|linux| linux.version())
+}
+
+/// The running kernel's driver, if this user can use it.
+///
+/// The driver itself is asked only where `/proc` does not say whether this process has
+/// `CAP_SYS_ADMIN` outside of any container, so that a command takes no ioctl more than it needs.
+///
+/// # Errors
+/// As [`usable`].
+pub fn open_usable() -> Result<Linux, DmError> {
     let path = Path::new(CONTROL);
     if look(path) == NodeFound::Nothing && registered().is_none() {
         let path = path.into();
         return Err(ControlError::NoNode { path }.into());
     }
-    Linux::open()?.version()
+    let linux = Linux::open()?;
+    let read = |file| std::fs::read_to_string(file).unwrap_or_default();
+    if !is_admin(&read("/proc/self/status"), &read("/proc/self/uid_map")) {
+        linux.version()?;
+    }
+    Ok(linux)
+}
+
+/// Whether a process has `CAP_SYS_ADMIN` in the first user namespace, whose map is all ids.
+fn is_admin(status: &str, uid_map: &str) -> bool {
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let all = ["0", "0", "4294967295"];
+    effective.is_some_and(|mask| mask & CAP_SYS_ADMIN != 0)
+        && uid_map.split_ascii_whitespace().eq(all)
 }
 
 /// All that can be found out.
@@ -102,6 +132,17 @@ mod tests {
         assert_eq!(number, DevNo { major: 1, minor: 3 });
         assert_eq!(look(Path::new("/dev")), NodeFound::Other);
         assert_eq!(look(Path::new("/dev/nothing-here")), NodeFound::Nothing);
+    }
+
+    #[test]
+    fn admin_is_who_has_the_capability_outside_of_containers() {
+        let root = "Name:\tx\nCapEff:\t000001ffffffffff\n";
+        let all = "         0          0 4294967295\n";
+        assert!(is_admin(root, all));
+        assert!(is_admin("CapEff:\t0000000000200000\n", all));
+        assert!(!is_admin("CapEff:\t00000000a80425fb\n", all));
+        assert!(!is_admin(root, "         0     100000      65536\n"));
+        assert!(!is_admin("", all));
     }
 
     #[test]

@@ -13,17 +13,18 @@ struct Refused {
     hint: &'static str,
 }
 
+/// What is left to do where the kernel tells nobody else.
+const LOG: &str = "the kernel log says why";
+
 /// The error for an ioctl that gave `errno`. `flags` are the request's.
 ///
 /// The kind is what a program acts upon, so it depends on the ioctl as far as the kernel gives one
 /// errno for several things. The table is in the crate's documentation.
 pub(crate) fn refused(call: Call, flags: Flags, errno: Errno) -> DmError {
     let (kind, hint) = meaning(call, flags, errno);
-    let error = DmError::new(kind).with_errno(errno);
-    match hint {
-        "" => error,
-        hint => error.with_source(Refused { errno, hint }),
-    }
+    DmError::new(kind)
+        .with_errno(errno)
+        .with_source(Refused { errno, hint })
 }
 
 /// The error for a probe of paths that gave `errno`.
@@ -42,7 +43,7 @@ pub(crate) fn probe_refused(errno: Errno) -> DmError {
         Errno::EINTR => (ErrorKind::Interrupted, "try again"),
         Errno::ENXIO | Errno::ENODEV => (ErrorKind::NotFound, "the device is gone"),
         Errno::ENOENT => (ErrorKind::Unsupported, "the device has no node in /dev"),
-        _ => (ErrorKind::Io, "the kernel log says why"),
+        _ => (ErrorKind::Io, LOG),
     };
     DmError::new(kind)
         .with_errno(errno)
@@ -59,15 +60,21 @@ fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) 
             ErrorKind::Permission,
             "only root may, with CAP_SYS_ADMIN outside of any container",
         ),
-        (Errno::EINTR, _) => (ErrorKind::Interrupted, ""),
+        (Errno::EINTR, _) => (ErrorKind::Interrupted, "a signal came: try again"),
         (Errno::ENOTTY, _) => (
             ErrorKind::Unsupported,
-            "this kernel's driver has no such command",
+            "this kernel's driver has no such command: a newer one may",
         ),
-        (Errno::ENOMEM, _) => (ErrorKind::Io, ""),
+        (Errno::ENOMEM, _) => (
+            ErrorKind::Io,
+            "the kernel has no memory left for it: free some and try again",
+        ),
         // The kernel loses the EBUSY of a minor number that is taken.
         (Errno::ENXIO, Call::DevCreate) => (ErrorKind::Exists, "the minor number is taken"),
-        (Errno::ENXIO, _) => (ErrorKind::NotFound, ""),
+        (Errno::ENXIO, _) => (
+            ErrorKind::NotFound,
+            "there is no such device, or it is gone: list those that are there",
+        ),
         (Errno::EBUSY, Call::DevCreate) => {
             (ErrorKind::Exists, "the name, uuid or minor number is taken")
         }
@@ -78,11 +85,18 @@ fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) 
         (Errno::EBUSY, Call::TableLoad) => {
             (ErrorKind::Busy, "a device that the table names is in use")
         }
-        (Errno::EBUSY, _) => (ErrorKind::Busy, ""),
-        (Errno::EIO, Call::TableLoad) => (ErrorKind::Io, "the kernel log says why"),
-        (_, Call::TableLoad) => (ErrorKind::InvalidTable, "the kernel log says why"),
+        (Errno::EBUSY, Call::DevRemove) => (
+            ErrorKind::Busy,
+            "it is open, or a table stands on it: remove that first, or this one deferred",
+        ),
+        (Errno::EBUSY, _) => (
+            ErrorKind::Busy,
+            "somebody uses or changes the device: try again later",
+        ),
+        (Errno::EIO, Call::TableLoad) => (ErrorKind::Io, LOG),
+        (_, Call::TableLoad) => (ErrorKind::InvalidTable, LOG),
         (Errno::EINVAL, Call::DevRename) if flags.contains(Flags::UUID) => {
-            (ErrorKind::Invalid, "the device has a uuid")
+            (ErrorKind::Invalid, "the device has a uuid, which stays")
         }
         (Errno::EINVAL, Call::DevSuspend) if !flags.contains(Flags::SUSPEND) => (
             ErrorKind::Invalid,
@@ -90,7 +104,7 @@ fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) 
         ),
         (Errno::EINVAL, Call::Version) => (
             ErrorKind::Protocol,
-            "the driver speaks another version of the interface",
+            "the driver speaks another version of the interface: only 4 is known here",
         ),
         (Errno::EINVAL, Call::GetTargetVersion) => (
             ErrorKind::NotFound,
@@ -100,12 +114,18 @@ fn meaning(call: Call, flags: Flags, errno: Errno) -> (ErrorKind, &'static str) 
             ErrorKind::Invalid,
             "the geometry is out of the driver's range",
         ),
-        (Errno::EINVAL, Call::TargetMsg) => (ErrorKind::Invalid, "the kernel log says why"),
-        (Errno::EINVAL, _) => (ErrorKind::Invalid, ""),
-        (Errno::EOPNOTSUPP | Errno::ENOSYS, _) => (ErrorKind::Unsupported, ""),
+        (Errno::EINVAL, Call::TargetMsg) => (ErrorKind::Invalid, LOG),
+        (Errno::EINVAL, _) => (ErrorKind::Invalid, LOG),
+        (Errno::EOPNOTSUPP | Errno::ENOSYS, _) => (
+            ErrorKind::Unsupported,
+            "the running kernel can not: a newer one may",
+        ),
         // A target's word on a message, such as ENODATA for a thin device that is not there.
-        (errno, Call::TargetMsg) if errno != Errno::EIO => (ErrorKind::Invalid, ""),
-        _ => (ErrorKind::Io, ""),
+        (errno, Call::TargetMsg) if errno != Errno::EIO => (
+            ErrorKind::Invalid,
+            "the target refuses: the kernel log says why",
+        ),
+        _ => (ErrorKind::Io, LOG),
     }
 }
 
@@ -139,7 +159,8 @@ mod tests {
         let error = refused(Call::DevStatus, Flags::empty(), Errno::ENXIO);
         assert_eq!(
             error.about("info", Some("x".into())).report(),
-            "info x: no such device"
+            "info x: no such device or address: \
+             there is no such device, or it is gone: list those that are there"
         );
     }
 }

@@ -11,6 +11,9 @@ use dm_linux::abi::{Call, Flags};
 
 const HEADER: &str = "/usr/include/linux/dm-ioctl.h";
 
+/// The one ioctl that is not the control node's.
+const PROBE_PATHS: &str = "DM_MPATH_PROBE_PATHS";
+
 /// The name of a flag in C.
 fn c_flag(name: &str) -> String {
     match name {
@@ -19,11 +22,26 @@ fn c_flag(name: &str) -> String {
     }
 }
 
-/// What is to be printed, in C, and what is wanted.
-fn facts() -> Vec<(String, u64)> {
+/// What is to be printed, and what is wanted.
+struct Fact {
+    /// In C.
+    expression: String,
+    /// The macro without which it is left out, since the header is too old for it.
+    needs: Option<String>,
+    wanted: u64,
+}
+
+fn facts() -> Vec<Fact> {
     let mut facts = Vec::new();
+    let mut push = |expression: String, needs: Option<&str>, wanted: u64| {
+        facts.push(Fact {
+            expression,
+            needs: needs.map(str::to_owned),
+            wanted,
+        });
+    };
     let mut fact = |expression: String, wanted: usize| {
-        facts.push((expression, u64::try_from(wanted).unwrap()));
+        push(expression, None, u64::try_from(wanted).unwrap());
     };
     for layout in STRUCTS {
         let name = layout.name;
@@ -42,28 +60,37 @@ fn facts() -> Vec<(String, u64)> {
         }
     }
     for call in Call::ALL {
-        fact(format!("_IOC_NR({})", call.name()), call.number().into());
-        let dir = "_IOC_READ | _IOC_WRITE";
-        fact(format!("_IOC_DIR({}) == ({dir})", call.name()), 1);
-        fact(format!("_IOC_TYPE({})", call.name()), layout::LETTER.into());
-        fact(format!("_IOC_SIZE({})", call.name()), layout::HEADER);
+        let name = call.name();
+        let mut fact = |expression: String, wanted| push(expression, Some(name), wanted);
+        fact(format!("_IOC_NR({name})"), call.number().into());
+        fact(format!("_IOC_DIR({name}) == (_IOC_READ | _IOC_WRITE)"), 1);
+        fact(format!("_IOC_TYPE({name})"), layout::LETTER.into());
+        fact(
+            format!("_IOC_SIZE({name})"),
+            u64::try_from(layout::HEADER).unwrap(),
+        );
     }
     for (name, flag) in Flags::named() {
-        facts.push((c_flag(name), flag.bits().into()));
+        push(c_flag(name), Some(&c_flag(name)), flag.bits().into());
     }
     for (name, value) in [
         ("DM_NAME_LIST_FLAG_HAS_UUID", layout::LIST_HAS_UUID),
         ("DM_NAME_LIST_FLAG_DOESNT_HAVE_UUID", layout::LIST_NO_UUID),
         ("DM_VERSION_MAJOR", layout::REQUEST_VERSION.0),
     ] {
-        facts.push((name.into(), value.into()));
+        push(name.into(), Some(name), value.into());
     }
     #[cfg(any(
         target_arch = "x86_64",
         target_arch = "aarch64",
         target_arch = "riscv64"
     ))]
-    facts.push(("DM_VERSION".into(), layout::REQUEST.into()));
+    for (name, number) in [
+        ("DM_VERSION", layout::REQUEST),
+        (PROBE_PATHS, layout::PROBE_PATHS),
+    ] {
+        push(name.into(), Some(name), number.into());
+    }
     facts
 }
 
@@ -82,19 +109,16 @@ fn layout_is_that_of_the_c_header() {
     let mut program = String::from(
         "#include <stddef.h>\n#include <stdio.h>\n#include <sys/ioctl.h>\n#include <linux/dm-ioctl.h>\nint main(void) {\n",
     );
-    for (expression, _) in &facts {
-        // A flag that this header is too old for is left out, and said.
-        let name: String = expression
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-            .collect();
-        let known = name == *expression;
+    for Fact {
+        expression, needs, ..
+    } in &facts
+    {
         let print = format!("  printf(\"%llu\\n\", (unsigned long long)({expression}));\n");
-        match known {
-            true => program.push_str(&format!(
+        match needs {
+            Some(name) => program.push_str(&format!(
                 "#ifdef {name}\n{print}#else\n  puts(\"unknown\");\n#endif\n"
             )),
-            false => program.push_str(&print),
+            None => program.push_str(&print),
         }
     }
     program.push_str("  return 0;\n}\n");
@@ -118,7 +142,10 @@ fn layout_is_that_of_the_c_header() {
     let printed: Vec<&str> = printed.lines().collect();
     assert_eq!(printed.len(), facts.len());
     let mut compared = 0;
-    for ((expression, wanted), found) in facts.iter().zip(printed) {
+    for (fact, found) in facts.iter().zip(printed) {
+        let Fact {
+            expression, wanted, ..
+        } = fact;
         if found == "unknown" {
             eprintln!("skipped: this header is too old for {expression}");
             continue;
@@ -127,4 +154,37 @@ fn layout_is_that_of_the_c_header() {
         compared += 1;
     }
     assert!(compared > 100, "{compared}");
+}
+
+/// The other way round: what the header has and this crate does not would be missed.
+#[test]
+fn header_has_no_struct_ioctl_or_flag_that_is_not_here() {
+    let Ok(header) = std::fs::read_to_string(HEADER) else {
+        return skip("linux/dm-ioctl.h is not installed");
+    };
+    let (mut structs, mut calls, mut flags) = (0, 0, 0);
+    for line in header.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["struct", name, "{"] => {
+                assert!(STRUCTS.iter().any(|layout| layout.name == name), "{name}");
+                structs += 1;
+            }
+            ["#define", name, value, ..] if value.starts_with("_IO") => {
+                let known = Call::ALL.iter().any(|call| call.name() == name);
+                assert!(known || name == PROBE_PATHS, "{name}");
+                calls += 1;
+            }
+            ["#define", name, "(1", ..] => {
+                let known = Flags::named().any(|(flag, _)| c_flag(flag) == name);
+                assert!(known, "{name}");
+                flags += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(
+        structs >= 6 && calls >= 15 && flags >= 15,
+        "{structs} {calls} {flags}"
+    );
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions, TargetVersion};
+use dm_core::command::{Create, ListFilter, Load, RemoveMode, Slot, SuspendOptions, TargetVersion};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::ErrorKind;
 use dm_core::flags::DeviceFlags;
@@ -164,6 +164,79 @@ fn message_has_an_answer_or_none() {
     let say = || dm.message(vol0(), Sector(0), "@stats_list");
     assert_eq!(say().unwrap(), Some("1 2".into()));
     assert_eq!(say().unwrap(), None);
+}
+
+#[test]
+fn target_version_is_one_and_that_of_the_target() {
+    let kind = |name: &str| TargetVersion::new(TargetName::new(name).unwrap(), Version(1, 2, 3));
+    let versions = |names: &[&str]| {
+        let kinds = names.iter().map(|name| kind(name)).collect();
+        reply(Call::GetTargetVersion, ReplyData::Versions(kinds))
+    };
+    let dm = script([
+        version(41),
+        versions(&["zero"]),
+        versions(&["error"]),
+        versions(&["zero", "error"]),
+    ]);
+    let ask = || dm.target_version(TargetName::new("zero").unwrap());
+    assert_eq!(ask().unwrap(), kind("zero"));
+    for _ in 0..2 {
+        let error = ask().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Protocol);
+        assert_eq!(
+            error.report(),
+            "target-version: the driver does not answer with the target zero alone"
+        );
+    }
+    assert_eq!(asked(&dm)[1].header.name, b"zero");
+}
+
+#[test]
+fn list_leaves_out_what_an_old_driver_lists_all_the_same() {
+    let mut plain = record("vol0", 0);
+    plain.event = Some(0);
+    let mut coded = record(r"my\x20vol", 1);
+    coded.event = Some(0);
+    coded.uuid = Some(b"LVM-1".into());
+    let all = || {
+        let records = vec![plain.clone(), coded.clone()];
+        reply(Call::ListDevices, ReplyData::Names(records))
+    };
+    let dm = script([all(), all(), all()]);
+    let names = |filter| {
+        let found = dm.list_matching(filter).unwrap().into_iter();
+        found
+            .map(|entry| entry.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(ListFilter::ALL.name("vo")), ["vol0"]);
+    assert_eq!(names(ListFilter::ALL.name("my ")), ["my vol"]);
+    assert_eq!(names(ListFilter::ALL.uuid("LVM-")), ["my vol"]);
+    let asked: Vec<_> = asked(&dm).into_iter().map(|asked| asked.header).collect();
+    assert_eq!(
+        (&asked[0].name[..], &asked[1].name[..]),
+        (&b"vo"[..], &b""[..])
+    );
+    assert_eq!(asked[2].uuid, b"LVM-");
+}
+
+#[test]
+fn measure_geometry_and_poll() {
+    let table = lines("0 8 linear target_name=linear;");
+    let dm = script([
+        version(45),
+        reply(Call::TableStatus, ReplyData::Lines(table.clone())),
+        (Call::DevSetGeometry, Step::Untouched),
+        plain(Call::DevArmPoll, |_| ()),
+    ]);
+    assert_eq!(dm.measure(vol0(), Slot::Active).unwrap().1, table);
+    dm.set_geometry(vol0(), "1 2 3 4".parse().unwrap()).unwrap();
+    dm.backend().arm_poll().unwrap();
+    let asked = asked(&dm);
+    assert_eq!(asked[1].header.flags, Flags::IMA_MEASUREMENT);
+    assert_eq!(asked[2].data, RequestData::Text(b"1 2 3 4"[..].into()));
+    assert!(asked[3].header.name.is_empty());
 }
 
 #[test]

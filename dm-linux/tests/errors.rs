@@ -11,13 +11,14 @@ use dm_core::command::{
 };
 use dm_core::devid::{DevId, DevNo};
 use dm_core::errno::Errno;
-use dm_core::error::ErrorKind;
+use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
 use dm_linux::Linux;
-use dm_linux::abi::Call;
+use dm_linux::abi::reply::{Reply, ReplyData};
+use dm_linux::abi::{ByteOrder, Call};
 use dm_linux::buffer::Buffer;
 use dm_linux::control::{Control, ControlError};
 use dm_linux::nodes::{NodePolicy, Nodes};
@@ -227,9 +228,106 @@ fn each_errno_at_each_ioctl_names_command_device_and_errno() {
             assert_eq!(error.context.errno, Some(*errno), "{said}");
             assert_eq!(error.kind, promised(&command, *errno), "{said}");
             assert!(!error.report().contains('\n'), "{said}");
+            // Which errno in words, and what to do about it.
+            let reason = error.reason();
+            let remedy = reason.strip_prefix(&format!("{errno}: "));
+            assert!(remedy.is_some_and(|remedy| remedy.len() > 10), "{said}");
             support::asked_bytes(&dm);
         }
     }
+}
+
+/// A kernel whose multipath devices give an errno.
+struct NoPath(Errno);
+
+impl Sys for NoPath {
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        let mut header = support::header();
+        header.version.1 = 50;
+        assert!(matches!(call, Call::Version | Call::DevStatus), "{call:?}");
+        let reply = Reply::new(header, ReplyData::None);
+        reply.encode(buffer.bytes_mut(), ByteOrder::NATIVE).unwrap();
+        Ok(())
+    }
+
+    fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
+        assert_eq!(number, support::NUMBER);
+        Err(self.0)
+    }
+}
+
+#[test]
+fn each_errno_of_a_probe_names_command_device_and_errno() {
+    for errno in ERRNOS.iter().chain([&Errno::ENOTCONN, &Errno::EAGAIN]) {
+        let dm = Dm::new(Linux::new(NoPath(*errno), Nodes::new(NodePolicy::Never)));
+        let error = dm.probe_paths(vol0()).unwrap_err();
+        let said = error.report();
+        let wanted = match *errno {
+            Errno::ENOTTY | Errno::ENOENT => ErrorKind::Unsupported,
+            Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
+            Errno::EAGAIN => ErrorKind::Busy,
+            Errno::EINTR => ErrorKind::Interrupted,
+            Errno::ENXIO | Errno::ENODEV => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        assert_eq!(
+            (error.kind, error.context.errno),
+            (wanted, Some(*errno)),
+            "{said}"
+        );
+        assert!(
+            said.starts_with(&format!("probe-paths vol0: {errno}: ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn each_errno_of_arming_the_poll_is_said() {
+    for errno in ERRNOS {
+        let dm = script([version(48), (Call::DevArmPoll, Step::Errno(*errno))]);
+        let error = dm.backend().arm_poll().unwrap_err();
+        assert_eq!(error.context.command, Some("arm-poll"));
+        assert_eq!(error.context.errno, Some(*errno));
+        support::asked_bytes(&dm);
+    }
+}
+
+#[test]
+fn what_the_kernel_lacks_says_which_version_has_it() {
+    let old = |minor, call: &dyn Fn(&Dm<Linux<support::Script>>) -> DmError| {
+        let dm = script([version(minor)]);
+        let error = call(&dm);
+        assert_eq!(error.kind, ErrorKind::Unsupported);
+        support::asked_bytes(&dm);
+        error.reason()
+    };
+    let needs = |since: &str, has: u32| {
+        format!("this needs version {since} of the driver's interface, it has 4.{has}.0")
+    };
+    let zero = || TargetName::new("zero").unwrap();
+    assert_eq!(
+        old(5, &|dm| dm
+            .set_geometry(vol0(), Geometry::default())
+            .unwrap_err()),
+        needs("4.6.0", 5)
+    );
+    assert_eq!(
+        old(36, &|dm| dm.backend().arm_poll().unwrap_err()),
+        needs("4.37.0", 36)
+    );
+    assert_eq!(
+        old(40, &|dm| dm.target_version(zero()).unwrap_err()),
+        needs("4.41.0", 40)
+    );
+    assert_eq!(
+        old(44, &|dm| dm.measure(vol0(), Slot::Active).unwrap_err()),
+        needs("4.45.0", 44)
+    );
+    assert_eq!(
+        old(49, &|dm| dm.probe_paths(vol0()).unwrap_err()),
+        needs("4.50.0", 49)
+    );
 }
 
 #[test]

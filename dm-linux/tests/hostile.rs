@@ -7,6 +7,7 @@ mod support;
 use dm_core::backend::Backend;
 use dm_core::command::{Command, ListFilter};
 use dm_core::error::ErrorKind;
+use dm_core::names::TargetName;
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
 use dm_linux::abi::{ByteOrder, Call};
@@ -59,6 +60,9 @@ fn command(call: Call) -> Command {
         },
         Call::ListDevices => Command::List(ListFilter::ALL),
         Call::ListVersions => Command::Targets,
+        Call::GetTargetVersion => Command::TargetVersion {
+            target: TargetName::new("zero").unwrap(),
+        },
         Call::TableDeps => Command::Deps { device, slot },
         Call::TargetMsg => Command::Message {
             device,
@@ -288,6 +292,9 @@ fn versions_deps_and_answers_that_lie_are_named() {
         vec![Fill(352, 360)],
         "name at byte 352 has no end",
     );
+    let one = Call::GetTargetVersion;
+    broken(one, vec![Fill(328, 336)], "name at byte 328 has no end");
+    broken(one, vec![Fill(331, 332)], "name at byte 328 is not UTF-8");
     let deps = Call::TableDeps;
     broken(
         deps,

@@ -91,6 +91,10 @@ fn mutated_requests_never_panic_and_read_back() {
         (Call::TableLoad, RequestData::Lines(lines.into())),
         (Call::DevRename, RequestData::Text(b"new"[..].into())),
         (
+            Call::DevSetGeometry,
+            RequestData::Text(b"1024 255 63 0"[..].into()),
+        ),
+        (
             Call::TargetMsg,
             RequestData::Message(Sector(3), "hello".into()),
         ),

@@ -51,8 +51,8 @@ impl Choice {
     /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
     pub(crate) fn connect(&self) -> Result<Connected, Failure> {
         match self {
-            Choice::Auto => match dm_linux::probe::usable() {
-                Ok(_) => Choice::Linux.connect(),
+            Choice::Auto => match dm_linux::probe::open_usable() {
+                Ok(backend) => Ok(Connected::linux(backend)),
                 Err(_) => Choice::Engine.connect(),
             },
             Choice::Engine => {
@@ -75,11 +75,7 @@ impl Choice {
                     let failure = Failure::from(error);
                     failure.hint("--backend engine works everywhere")
                 })?;
-                Ok(Connected::new(
-                    backend,
-                    "the Linux kernel's device mapper".into(),
-                    None,
-                ))
+                Ok(Connected::linux(backend))
             }
             Choice::NetBsd => {
                 let reason = format!("this build has no {self} backend yet");
@@ -91,6 +87,10 @@ impl Choice {
 }
 
 impl Connected {
+    fn linux(backend: Linux) -> Connected {
+        Connected::new(backend, "the Linux kernel's device mapper".into(), None)
+    }
+
     fn new(backend: impl Backend + 'static, described: String, nbd: Option<PathBuf>) -> Connected {
         let backend: Box<dyn Backend> = Box::new(backend);
         Connected {

@@ -191,7 +191,13 @@ pub(crate) fn good() -> Vec<(Call, Reply)> {
             Call::TargetMsg,
             reply(ReplyData::Answer(Some("1 two".into()))),
         ),
+        (
+            Call::GetTargetVersion,
+            reply(ReplyData::Versions(vec![kind("zero")])),
+        ),
         (Call::DevStatus, reply(ReplyData::None)),
+        (Call::DevSetGeometry, reply(ReplyData::None)),
+        (Call::DevArmPoll, reply(ReplyData::None)),
         (Call::DevRemove, reply(ReplyData::None)),
     ]
 }
