@@ -30,6 +30,18 @@ pub enum DevId {
 #[error("not a device number, which is written major:minor")]
 pub struct DevNoError;
 
+#[cfg(feature = "std")]
+impl DevNo {
+    /// The parts of Linux's `dev_t` in userspace, which a node's metadata has.
+    pub(crate) fn of_node(dev: u64) -> DevNo {
+        let part = |value: u64| u32::try_from(value).unwrap_or_default();
+        DevNo {
+            major: part((dev >> 8) & 0xfff | (dev >> 32) & 0xffff_f000),
+            minor: part(dev & 0xff | (dev >> 12) & 0xffff_ff00),
+        }
+    }
+}
+
 impl FromStr for DevNo {
     type Err = DevNoError;
 

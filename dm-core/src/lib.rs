@@ -11,6 +11,7 @@ pub mod command;
 pub mod component;
 pub mod device;
 pub mod devid;
+pub mod disklabel;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod errno;

@@ -141,7 +141,7 @@ impl<'a> TableOpener<'a> {
         let engine = self.engine;
         let (number, text) = match metadata.file_type().is_block_device() {
             true => {
-                let number = number_of(metadata.rdev());
+                let number = DevNo::of_node(metadata.rdev());
                 (number, number.to_string())
             }
             false => {
@@ -211,15 +211,6 @@ pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice,
             "the device is read-only",
         )),
         _ => Ok(device),
-    }
-}
-
-/// The parts of Linux's `dev_t` in userspace.
-fn number_of(dev: u64) -> DevNo {
-    let part = |value: u64| u32::try_from(value).unwrap_or_default();
-    DevNo {
-        major: part((dev >> 8) & 0xfff | (dev >> 32) & 0xffff_f000),
-        minor: part(dev & 0xff | (dev >> 12) & 0xffff_ff00),
     }
 }
 

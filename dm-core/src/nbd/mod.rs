@@ -70,7 +70,7 @@ mod view;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use chunk::Chunk;
 pub use chunk_header::{ChunkHeader, ChunkKind};

@@ -1,9 +1,11 @@
 //! What can be wrong with a table.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
 use crate::component::OpenError;
+use crate::disklabel::Clash;
 use crate::errno::Errno;
 use crate::names::NameError;
 use crate::units::{Sector, SectorCount, SectorRange};
@@ -103,6 +105,8 @@ pub enum Reason {
     },
     #[error("sectors {area} are not aligned to the device's {block}-byte blocks")]
     Unaligned { area: SectorRange, block: u32 },
+    #[error("{0}")]
+    Label(Box<Clash>),
     #[error("the device stands on itself")]
     Cycle,
     #[error("the stack is more than {limit} devices deep")]
