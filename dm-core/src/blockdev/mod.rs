@@ -7,6 +7,8 @@ mod fault;
 #[cfg(feature = "std")]
 mod file;
 #[cfg(feature = "std")]
+mod labelled;
+#[cfg(feature = "std")]
 mod mem;
 #[cfg(feature = "std")]
 mod record;
@@ -22,6 +24,8 @@ pub use blocking::Blocking;
 pub use fault::{Fault, FaultDev, Then};
 #[cfg(feature = "std")]
 pub use file::FileDev;
+#[cfg(feature = "std")]
+pub use labelled::LabelledDev;
 #[cfg(feature = "std")]
 pub use mem::MemDev;
 #[cfg(feature = "std")]

@@ -18,7 +18,8 @@ use crate::blockdev::{BlockDev, DevInfo};
 use crate::command::{Command, Reply};
 use crate::component::{OpenError, TableMode};
 use crate::devid::{DevId, DevNo};
-use crate::error::DmError;
+use crate::disklabel::DiskInfo;
+use crate::error::{DmError, ErrorKind};
 use crate::names::DmName;
 use crate::target::{TARGETS, TargetKind};
 use crate::version::Version;
@@ -99,6 +100,24 @@ impl Engine {
             .find(id)
             .and_then(|core| opener::open_core(&core, mode))
             .map_err(|error| error.about("open", Some(id.to_string())))
+    }
+
+    /// What NetBSD's driver says of such a device as a disk.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::error::ErrorKind::NotFound) if there is none,
+    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) before its first table is active.
+    pub fn disk_info(&self, id: &DevId) -> Result<DiskInfo, DmError> {
+        let core = self.inner.find(id);
+        let table = core.map(|core| core.lane.table());
+        let info = table.and_then(|table| match table {
+            Some(table) => Ok(DiskInfo::of(table.size())),
+            None => Err(DmError::because(
+                ErrorKind::Unsupported,
+                "the device has no active table",
+            )),
+        });
+        info.map_err(|error| error.about("diskinfo", Some(id.to_string())))
     }
 
     /// Lets `word` name `dev` in table lines, before any file of that name: a device in memory,

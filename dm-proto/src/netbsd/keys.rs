@@ -117,6 +117,24 @@ pub mod command {
     pub const PROBE_PATHS: &str = "probe-paths";
 }
 
+/// A disk's description, which `DIOCGDISKINFO` answers.
+pub mod disk_info {
+    /// The shape: a dictionary of the keys below.
+    pub const GEOMETRY: &str = "geometry";
+    /// Whole cylinders.
+    pub const CYLINDERS: &str = "cylinders-per-unit";
+    /// Bytes a sector.
+    pub const SECTOR_SIZE: &str = "sector-size";
+    /// Sectors a track.
+    pub const SECTORS_PER_TRACK: &str = "sectors-per-track";
+    /// Sectors in all.
+    pub const SECTORS: &str = "sectors-per-unit";
+    /// Tracks a cylinder.
+    pub const TRACKS_PER_CYLINDER: &str = "tracks-per-cylinder";
+    /// The kind of disk.
+    pub const TYPE: &str = "type";
+}
+
 /// What [`REPLY`] says.
 pub mod reply {
     /// Nothing to say.

@@ -31,6 +31,7 @@
 pub mod client;
 pub mod command;
 mod dialect;
+pub mod disk_info;
 mod fields;
 mod flags;
 pub mod keys;

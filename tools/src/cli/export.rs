@@ -3,10 +3,11 @@
 use clap::Args;
 use dm_core::command::Slot;
 use dm_core::devid::DevId;
+use dm_core::disklabel::Port;
 use dm_core::error::ErrorKind;
 use dm_core::flags::DeviceFlags;
 
-use crate::export::nbd;
+use crate::export::nbd::{self, ExportName};
 use crate::failure::Failure;
 use crate::output::Answer;
 
@@ -20,6 +21,11 @@ pub(super) struct Export {
     /// The device
     #[arg(value_name = "NAME")]
     device: String,
+    /// With a disklabel of its own in a read-only first part, as the port PORT of NetBSD reads it;
+    /// else as this machine's
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true,
+        default_missing_value = Port::HOST.name())]
+    label: Option<Port>,
 }
 
 impl Run for Export {
@@ -39,7 +45,11 @@ impl Run for Export {
             let failure = Failure::because(ErrorKind::Invalid, "the device has no active table");
             return Err(about(failure).hint(format!("dmctl load {id}, then dmctl resume {id}")));
         }
-        let uri = nbd::uri(socket, &info.name);
+        let name = match self.label {
+            Some(port) => ExportName::labelled(info.name.clone(), port),
+            None => ExportName::plain(info.name.clone()),
+        };
+        let uri = nbd::uri(socket, name);
         answer.text = format!("{uri}\n");
         answer.field("name", info.name.as_str());
         answer.field("uri", uri);

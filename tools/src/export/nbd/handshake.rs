@@ -3,9 +3,10 @@
 use std::io::{self, ErrorKind, Read};
 use std::time::Duration;
 
-use dm_core::blockdev::{BlockDev, DevInfo};
+use dm_core::blockdev::{BlockDev, DevInfo, LabelledDev};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
+use dm_core::disklabel::{FixedText, front};
 use dm_core::engine::{Engine, OpenDevice};
 use dm_core::names::DmName;
 use dm_core::nbd::{
@@ -17,6 +18,7 @@ use dm_core::units::SectorCount;
 use tracing::debug;
 
 use super::PAYLOAD_MAX;
+use super::name::ExportName;
 use super::stream::Stream;
 
 /// How long a client may take to answer during the handshake.
@@ -30,7 +32,9 @@ pub(super) const ALLOCATION_ID: ContextId = ContextId(1);
 
 /// What was agreed on.
 pub(super) struct Session {
-    pub(super) device: OpenDevice,
+    pub(super) device: Box<dyn BlockDev>,
+    /// What the export is called.
+    pub(super) name: String,
     pub(super) framing: Framing,
     /// The client may ask for block status.
     pub(super) block_status: bool,
@@ -41,8 +45,8 @@ pub(super) struct Session {
 /// An opened device, and what it was when it was opened: a client that was told so may find
 /// another device after a swap, but not another size.
 struct Export {
-    device: OpenDevice,
-    name: DmName,
+    device: Box<dyn BlockDev>,
+    name: ExportName,
     info: DevInfo,
 }
 
@@ -53,7 +57,7 @@ struct Options<'a, S> {
     client: ClientFlags,
     framing: Framing,
     /// The export for which `base:allocation` was chosen.
-    allocation_of: Option<DmName>,
+    allocation_of: Option<ExportName>,
 }
 
 /// What becomes of the handshake after an option.
@@ -197,11 +201,17 @@ impl<S: Stream> Options<'_, S> {
     }
 
     /// The device behind an export's name; the empty name is the only device's.
-    fn find(&self, export: &Text) -> Option<DmName> {
+    fn find(&self, export: &Text) -> Option<ExportName> {
         let mut names = self.engine.active_names().into_iter();
         match export.is_empty() {
-            true => names.next().filter(|_| names.next().is_none()),
-            false => names.find(|name| name.as_str() == export.as_str()),
+            true => {
+                let only = names.next().filter(|_| names.next().is_none());
+                only.map(ExportName::plain)
+            }
+            false => {
+                let wanted: ExportName = export.as_str().parse().ok()?;
+                names.find(|name| *name == wanted.device).map(|_| wanted)
+            }
         }
     }
 
@@ -215,13 +225,14 @@ impl<S: Stream> Options<'_, S> {
             true => unknown("name the export: there is more than one device, or none"),
             false => unknown("no active device has this name"),
         })?;
-        let id = DevId::Name(name.clone());
+        let id = DevId::Name(name.device.clone());
         let device = self
             .engine
             .open(&id, TableMode::ReadWrite)
             .or_else(|_| self.engine.open(&id, TableMode::ReadOnly))
             .map_err(|error| unknown(&error.reason()))?;
         let info = device.info();
+        let device = labelled(device, &name, info.size).map_err(|error| unknown(&error))?;
         Ok(Export { device, name, info })
     }
 
@@ -247,7 +258,7 @@ impl<S: Stream> Options<'_, S> {
             facts.push(Info::BlockSize(sizes));
         }
         if request.wanted.contains(&InfoKind::NAME) {
-            facts.push(Info::Name(Text::lossy(export.name.as_str().as_bytes())));
+            facts.push(Info::Name(Text::lossy(export.name.to_string().as_bytes())));
         }
         facts
             .into_iter()
@@ -303,6 +314,7 @@ impl<S: Stream> Options<'_, S> {
             framing: self.framing,
             block_status: self.allocation_of.as_ref() == Some(&export.name),
             size: export.info.size,
+            name: export.name.to_string(),
             device: export.device,
         }))
     }
@@ -334,6 +346,27 @@ impl<S: Stream> Options<'_, S> {
             .chain([OptionReply::Ack])
             .collect()
     }
+}
+
+/// The device, with the label before it that its export's name asks for.
+fn labelled(
+    device: OpenDevice,
+    name: &ExportName,
+    size: SectorCount,
+) -> Result<Box<dyn BlockDev>, String> {
+    let Some(port) = name.label else {
+        return Ok(Box::new(device));
+    };
+    let own: String = name
+        .device
+        .as_str()
+        .chars()
+        .filter(char::is_ascii)
+        .take(16)
+        .collect();
+    let front = front(port, size, FixedText::new(&own).unwrap_or_default())
+        .map_err(|error| format!("a label of {port}: {error}"))?;
+    Ok(Box::new(LabelledDev::new(device, front)))
 }
 
 /// What requests must keep to: whole logical blocks.

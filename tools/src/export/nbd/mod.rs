@@ -1,4 +1,5 @@
-//! The NBD export: every device with an active table, under its own name.
+//! The NBD export: every device with an active table, under its own name, and, as NAME/label/PORT,
+//! with a disklabel before it.
 //!
 //! # Shape
 //! A thread accepts connections. Each connection has a thread that reads requests and submits them
@@ -11,6 +12,7 @@
 //! `base:allocation`.
 
 mod handshake;
+mod name;
 mod replies;
 mod server;
 mod stream;
@@ -19,9 +21,9 @@ mod transmission;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use dm_core::names::DmName;
 use dm_core::nbd::{NbdUri, Security, Text};
 
+pub use self::name::ExportName;
 pub use self::server::Server;
 pub use self::stream::Stream;
 
@@ -37,12 +39,12 @@ pub const IN_FLIGHT_REQUESTS: usize = 256;
 /// The most connections at a time.
 pub const CONNECTIONS_MAX: usize = 256;
 
-/// The address of the device `name` on the server behind `socket`.
+/// The address of the export `name` on the server behind `socket`.
 ///
 /// # Panics
 /// If the path is empty.
-pub fn uri(socket: &Path, name: &DmName) -> String {
-    let export = Text::lossy(name.as_str().as_bytes());
+pub fn uri(socket: &Path, name: impl Into<ExportName>) -> String {
+    let export = Text::lossy(name.into().to_string().as_bytes());
     NbdUri::unix(Security::Plain, socket.as_os_str().as_bytes(), export)
         .map(|uri| uri.to_string())
         .expect("a listening socket has a path")
@@ -50,6 +52,9 @@ pub fn uri(socket: &Path, name: &DmName) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dm_core::disklabel::Port;
+    use dm_core::names::DmName;
+
     use super::*;
 
     #[test]
@@ -58,6 +63,11 @@ mod tests {
         assert_eq!(
             uri(Path::new("/run/dm/nbd.sock"), &name),
             "nbd+unix:///my%20vol%3F?socket=/run/dm/nbd.sock"
+        );
+        let labelled = ExportName::labelled(name, Port::Amd64);
+        assert_eq!(
+            uri(Path::new("/run/dm/nbd.sock"), labelled),
+            "nbd+unix:///my%20vol%3F/label/amd64?socket=/run/dm/nbd.sock"
         );
     }
 }

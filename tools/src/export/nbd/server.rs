@@ -180,7 +180,7 @@ impl Shared {
 fn serve(engine: &Engine, mut stream: UnixStream) {
     match handshake::run(engine, &mut stream) {
         Ok(Some(session)) => {
-            let name = session.device.name();
+            let name = session.name.clone();
             match transmission::run(session, stream) {
                 Ok(()) => debug!(%name, "an NBD client left"),
                 Err(error) => warn!(%name, %error, "an NBD connection broke"),

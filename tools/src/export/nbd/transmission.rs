@@ -113,7 +113,7 @@ fn submit(session: &Session, request: &Request, data: Bytes, pending: Pending) {
         Ok(Prepared::Io(io)) => session.device.submit(io.on_complete(move |io, result| {
             pending.complete(io, result);
         })),
-        Ok(Prepared::Status(range)) => pending.status(&session.device, range, request.flags),
+        Ok(Prepared::Status(range)) => pending.status(&*session.device, range, request.flags),
         Err(error) => pending.fail(error),
     }
 }
@@ -202,7 +202,7 @@ impl Pending {
     }
 
     /// Answers what lies in the front of `range`.
-    fn status(self, device: &impl BlockDev, range: SectorRange, flags: CommandFlags) {
+    fn status(self, device: &dyn BlockDev, range: SectorRange, flags: CommandFlags) {
         let most = SectorCount(range.length().0.min(STATUS_SECTORS));
         let (front, _) = range.split_at(most);
         match device.extents(front) {
