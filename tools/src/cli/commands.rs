@@ -7,8 +7,9 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    clear, completions, create, daemon, deps, export, info, load, ls, message, plist, quickstart,
-    remove, remove_all, rename, resume, run, status, suspend, table, targets, version, wait,
+    clear, completions, create, daemon, deps, export, info, label, load, ls, message, plist,
+    quickstart, remove, remove_all, rename, resume, run, status, suspend, table, targets, version,
+    wait,
 };
 
 /// A verb.
@@ -71,6 +72,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Show this program's and the driver's version",
     ),
     verb::<export::Export>("export", &[], "Print the NBD URI of a device"),
+    verb::<label::Label>(
+        "label",
+        &[],
+        "Show, check and write NetBSD disklabels, and plan tables around them",
+    ),
     verb::<run::Run>(
         "run",
         &[],

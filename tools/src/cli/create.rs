@@ -11,6 +11,7 @@ use crate::output::Answer;
 
 use super::commands::Run;
 use super::devices::device;
+use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
 
@@ -34,6 +35,8 @@ pub(super) struct Create {
     /// Refuse writes
     #[arg(short, long)]
     readonly: bool,
+    #[command(flatten)]
+    labels: LabelRule,
 }
 
 impl Run for Create {
@@ -51,6 +54,9 @@ impl Run for Create {
             return Err(failure.hint("--notable makes a device without a table"));
         }
         let dm = session.dm()?;
+        if let Some(table) = &table {
+            self.labels.check(dm.backend(), &id, table)?;
+        }
         let mut create = command::Create::new(name);
         create.uuid = self.uuid.clone();
         create.minor = self.minor;

@@ -9,6 +9,7 @@ use crate::output::Answer;
 
 use super::commands::Run;
 use super::devices::device;
+use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
 
@@ -23,24 +24,28 @@ pub(super) struct Load {
     /// Refuse writes once the table is active
     #[arg(short, long)]
     readonly: bool,
+    #[command(flatten)]
+    labels: LabelRule,
 }
 
 impl Run for Load {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let id = DevId::from(device(&self.device)?);
+        let table = self.source.read(&id)?;
+        let dm = session.dm()?;
+        self.labels.check(dm.backend(), &id, &table)?;
         let TableText {
             lines,
             places,
             source,
-        } = self.source.read(&id)?;
+        } = table;
         let load = command::Load::new(id.clone(), lines.clone());
         let load = if self.readonly {
             load.read_only()
         } else {
             load
         };
-        let info = session
-            .dm()?
+        let info = dm
             .load(load)
             .map_err(|error| session.explain_table(error, &id, &lines, &places, &source))?;
         session.changed(answer, &info);

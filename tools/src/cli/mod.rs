@@ -16,6 +16,8 @@ mod devices;
 mod export;
 mod hint;
 mod info;
+mod label;
+mod label_rule;
 mod load;
 mod ls;
 mod message;

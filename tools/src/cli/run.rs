@@ -23,6 +23,7 @@ use crate::runtime::{RuntimeDir, check_socket_path};
 
 use super::commands;
 use super::devices::device;
+use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
 
@@ -40,18 +41,22 @@ pub(super) struct Run {
     /// Refuse writes
     #[arg(short, long)]
     readonly: bool,
+    #[command(flatten)]
+    labels: LabelRule,
 }
 
 impl commands::Run for Run {
     fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
         let name = device(&self.name)?;
         let id = DevId::from(name.clone());
+        let table = self.source.read(&id)?;
+        let engine = Engine::new();
+        self.labels.check(&engine, &id, &table)?;
         let TableText {
             lines,
             places,
             source,
-        } = self.source.read(&id)?;
-        let engine = Engine::new();
+        } = table;
         let dm = Dm::new(engine.clone());
         dm.create(Create::new(name.clone()))?;
         let load = Load::new(name.clone(), lines);

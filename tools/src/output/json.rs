@@ -68,7 +68,8 @@ pub(crate) fn targets(targets: &[TargetVersion]) -> Value {
     targets.iter().map(kind).collect()
 }
 
-fn line(line: &TableLine, params: &str) -> Value {
+/// A line of a table; `params` is what its parameters are called.
+pub(crate) fn line(line: &TableLine, params: &str) -> Value {
     json!({
         "start": line.start.0,
         "length": line.length.0,
