@@ -19,6 +19,7 @@
 
 mod any;
 pub mod cache;
+mod check;
 pub mod clone;
 pub mod core_message;
 pub mod crypt;
@@ -59,10 +60,11 @@ use core::fmt;
 use crate::table::ParamError;
 
 pub use self::any::{Message, Params, Status};
+pub use self::check::Checker;
 pub use self::device::{Device, DeviceAt};
 pub use self::keyword::Keyword;
 pub(crate) use self::reader::fits;
-pub use self::reader::{DeviceFacts, Devices, Group, Note, Reader};
+pub use self::reader::{DeviceFacts, Devices, Group, Note, Reader, Role};
 pub use self::secret::Secret;
 
 /// Every target whose text is known.

@@ -35,6 +35,21 @@ pub struct Note {
     pub text: String,
     /// What it is, such as `chunk size`.
     pub what: Cow<'static, str>,
+    /// Whether it is a device or a key.
+    pub role: Role,
+}
+
+/// What a word is to who passes it on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// It names a device.
+    Device,
+    /// It is a key, or has one. The note does not show it.
+    Key,
 }
 
 /// What can be found out about the devices that a line names.
@@ -138,6 +153,7 @@ impl<'a> Reader<'a> {
                 place: word.place,
                 text: word.text.to_string(),
                 what: what.into(),
+                role: Role::Plain,
             });
         }
         Ok(word)
@@ -157,6 +173,7 @@ impl<'a> Reader<'a> {
     pub fn hide(&mut self) {
         if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
             note.text = "…".into();
+            note.role = Role::Key;
         }
     }
 
@@ -298,7 +315,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If it is missing, or known not to be usable.
     pub fn device(&mut self, what: &'static str) -> Result<Device, ParamError> {
-        let word = self.word(what)?;
+        let word = self.device_word(what)?;
         self.facts(&word)?;
         Ok(Device(word.text.into_owned()))
     }
@@ -308,7 +325,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If a word is missing or wrong, or the area does not fit the device.
     pub fn area(&mut self, length: Option<SectorCount>) -> Result<DeviceAt, ParamError> {
-        let device = self.word("device")?;
+        let device = self.device_word("device")?;
         let what = "start sector on the device";
         let word = self.word(what)?;
         let start = Sector(number(&word, what)?);
@@ -317,6 +334,14 @@ impl<'a> Reader<'a> {
             fits(facts, start, length, &word)?;
         }
         Ok(Device(device.text.into_owned()).at(start.0))
+    }
+
+    fn device_word(&mut self, what: &'static str) -> Result<Word<'a>, ParamError> {
+        let word = self.word(what)?;
+        if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
+            note.role = Role::Device;
+        }
+        Ok(word)
     }
 
     /// What is known of the device that a word names.

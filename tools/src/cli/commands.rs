@@ -7,9 +7,9 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    clear, completions, create, daemon, deps, export, info, label, load, ls, message, plist,
-    quickstart, remove, remove_all, rename, resume, run, status, suspend, table, targets, version,
-    wait,
+    check, clear, completions, create, daemon, deps, explain, export, info, load, ls, message,
+    plist, quickstart, remove, remove_all, rename, resume, run, status, suspend, table, targets,
+    version, wait,
 };
 
 /// A verb.
@@ -70,6 +70,12 @@ pub(super) const COMMANDS: &[Verb] = &[
         "version",
         &[],
         "Show this program's and the driver's version",
+    ),
+    verb::<check::Check>("check", &[], "Check a table without touching anything"),
+    verb::<explain::Explain>(
+        "explain",
+        &[],
+        "Say what each word of a table or a status means",
     ),
     verb::<export::Export>("export", &[], "Print the NBD URI of a device"),
     verb::<label::Label>(

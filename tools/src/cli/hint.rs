@@ -6,6 +6,7 @@ use dm_core::command::Slot;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::TableLine;
+use dm_core::typed::Checker;
 
 use crate::daemon::journal;
 use crate::failure::Failure;
@@ -54,7 +55,9 @@ impl Session {
             .filter(|_| error.kind == ErrorKind::InvalidTable);
         let mut failure = self.explain(error, device);
         let Some(at) = line.and_then(|line| line.checked_sub(1)) else {
-            return failure;
+            // A kernel says no more than that it did not like it.
+            let found = Checker::new().check(lines).into_iter();
+            return found.fold(failure, |failure, error| failure.hint(error.to_string()));
         };
         if let Some(place) = places.get(at).filter(|place| **place != at + 1) {
             failure = failure.hint(format!(

@@ -6,6 +6,7 @@
 //! document `{"schema": 1, "command": VERB, ...}`. A failure goes to stderr as text, always, and
 //! with `--json` into the document on stdout as `error` too, so that a program reads one place.
 
+mod check;
 mod clear;
 mod commands;
 mod completions;
@@ -13,6 +14,7 @@ mod create;
 mod daemon;
 mod deps;
 mod devices;
+mod explain;
 mod export;
 mod hint;
 mod info;

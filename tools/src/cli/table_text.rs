@@ -8,6 +8,7 @@ use clap::Args;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{EscapedWord, TableLine, Words};
+use dm_core::typed::{self, Reader, Role};
 
 use crate::failure::Failure;
 
@@ -36,12 +37,16 @@ pub(super) struct TableText {
 impl TableSource {
     /// Reads the table for `device`.
     pub(super) fn read(&self, device: &DevId) -> Result<TableText, Failure> {
-        let about = |failure: Failure| failure.about("load", Some(device.to_string()));
+        self.read_unnamed()
+            .map_err(|failure| failure.about("load", Some(device.to_string())))
+    }
+
+    /// Reads the table for no device.
+    pub(super) fn read_unnamed(&self) -> Result<TableText, Failure> {
         let (source, bytes) = match (&self.table, &self.file) {
             (Some(text), _) => ("--table".into(), text.clone().into_bytes()),
             (None, Some(file)) => {
-                let bytes =
-                    fs::read(file).map_err(|error| about(Failure::io("read", file, &error)))?;
+                let bytes = fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
                 (file.display().to_string(), bytes)
             }
             (None, None) => {
@@ -49,12 +54,11 @@ impl TableSource {
                 io::stdin()
                     .lock()
                     .read_to_end(&mut bytes)
-                    .map_err(|error| about(Failure::io("read", Path::new("stdin"), &error)))?;
+                    .map_err(|error| Failure::io("read", Path::new("stdin"), &error))?;
                 ("stdin".into(), bytes)
             }
         };
-        parse(bytes, source)
-            .map_err(|error| Failure::from(error).about("load", Some(device.to_string())))
+        Ok(parse(bytes, source)?)
     }
 }
 
@@ -87,12 +91,13 @@ fn parse(bytes: Vec<u8>, source: String) -> Result<TableText, DmError> {
 ///
 /// The driver runs in another folder, so that a relative path means something only here.
 fn absolute(line: &TableLine) -> Result<Option<String>, DmError> {
-    // Which words say a device, counted from 0.
-    let is_device = match line.target.as_str() {
-        "linear" => |at: usize| at == 0,
-        "striped" => |at: usize| at >= 2 && at.is_multiple_of(2),
-        _ => return Ok(None),
+    let Some(kind) = typed::kind(line.target.as_str()) else {
+        return Ok(None);
     };
+    let mut notes = Vec::new();
+    // What is wrong the driver says; the words before it have been read.
+    let _ = kind.params(Reader::new(&line.params).noting(&mut notes));
+    let is_device = |at: usize| notes.get(at).is_some_and(|note| note.role == Role::Device);
     let mut rest = Words::new(&line.params);
     let mut words = Vec::new();
     let mut changed = false;
@@ -147,6 +152,10 @@ mod tests {
             shown(r"0 8 striped 2 8 a\ b 0 sub/c 8"),
             format!("0 8 striped 2 8 {} 0 {} 8", here("a b"), here("sub/c"))
         );
+        assert_eq!(
+            shown("0 8 crypt aes-xts-plain64 00ff 0 disk.img 0"),
+            format!("0 8 crypt aes-xts-plain64 00ff 0 {} 0", here("disk.img"))
+        );
     }
 
     #[test]
@@ -157,6 +166,7 @@ mod tests {
             "0 8 linear nbd://host/export 0",
             "0 8 linear nbd+unix:///vol0?socket=/run/nbd 0",
             "0 8 other disk.img 0",
+            "0 8 crypt aes 00 0 8:0 0",
             "0 8 linear",
             "0 8 zero",
         ] {

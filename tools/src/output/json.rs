@@ -3,6 +3,8 @@
 use dm_core::command::{Dep, DeviceEntry, DeviceInfo, TargetVersion};
 use dm_core::flags::DeviceFlags;
 use dm_core::table::TableLine;
+use dm_core::typed::{Reader, kind};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A device.
@@ -28,7 +30,11 @@ pub(crate) fn info(info: &DeviceInfo) -> Value {
 pub(crate) fn table(info: &DeviceInfo, lines: &[TableLine], on: &[Dep]) -> Value {
     let lines: Value = lines
         .iter()
-        .map(|line| self::line(line, "params"))
+        .map(|line| {
+            let kind = kind(line.target.as_str());
+            let read = kind.and_then(|kind| kind.params(Reader::new(&line.params)).ok());
+            self::line(line, "params", read.map(|typed| self::typed(&typed)))
+        })
         .collect();
     json!({ "name": info.name.as_str(), "lines": lines, "deps": deps(on) })
 }
@@ -37,7 +43,11 @@ pub(crate) fn table(info: &DeviceInfo, lines: &[TableLine], on: &[Dep]) -> Value
 pub(crate) fn status(info: &DeviceInfo, lines: &[TableLine]) -> Value {
     let lines: Value = lines
         .iter()
-        .map(|line| self::line(line, "status"))
+        .map(|line| {
+            let kind = kind(line.target.as_str());
+            let read = kind.and_then(|kind| kind.status(Reader::new(&line.params)).ok());
+            self::line(line, "status", read.map(|typed| self::typed(&typed)))
+        })
         .collect();
     json!({ "name": info.name.as_str(), "event": info.event, "lines": lines })
 }
@@ -68,12 +78,19 @@ pub(crate) fn targets(targets: &[TargetVersion]) -> Value {
     targets.iter().map(kind).collect()
 }
 
-/// A line of a table; `params` is what its parameters are called.
-pub(crate) fn line(line: &TableLine, params: &str) -> Value {
+/// A typed text's fields; a key is zeroes.
+pub(crate) fn typed(text: &impl Serialize) -> Value {
+    // Types without maps of other keys than strings are always JSON.
+    serde_json::to_value(text).unwrap_or_default()
+}
+
+/// A line, with what its text means if that is known.
+fn line(line: &TableLine, text: &str, typed: Option<Value>) -> Value {
     json!({
         "start": line.start.0,
         "length": line.length.0,
         "target": line.target.as_str(),
-        params: line.params,
+        text: line.params,
+        "typed": typed,
     })
 }

@@ -1,0 +1,104 @@
+//! `dmctl check`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+
+use clap::Args;
+use dm_core::component::OpenError;
+use dm_core::devid::DevNo;
+use dm_core::errno::Errno;
+use dm_core::error::DmError;
+use dm_core::typed::{self, Checker, DeviceFacts, Devices};
+use dm_core::units::SectorCount;
+use dm_core::version::Version;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::session::Session;
+use super::table_text::TableSource;
+
+/// A table to be checked. Nothing is changed, and no driver is asked unless it is to be.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    source: TableSource,
+    /// Check also what the driver's versions of the targets know
+    #[arg(long)]
+    versions: bool,
+}
+
+impl Run for Check {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let table = self.source.read_unnamed()?;
+        let mut files = Files::default();
+        let known: HashMap<String, Version> = match self.versions {
+            true => session
+                .dm()?
+                .targets()?
+                .into_iter()
+                .map(|target| (target.name.as_str().into(), target.version))
+                .collect(),
+            false => HashMap::new(),
+        };
+        let mut checker = Checker::new()
+            .over(&mut files)
+            .for_versions(|name| known.get(name).copied());
+        let errors = checker.check(&table.lines);
+        let unknown: Vec<&str> = table
+            .lines
+            .iter()
+            .map(|line| line.target.as_str())
+            .filter(|name| typed::kind(name).is_none())
+            .collect();
+        answer.field("lines", table.lines.len());
+        answer.field("unknown_targets", json!(unknown));
+        let failures = errors.into_iter().map(|mut error| {
+            // As the user counts the lines.
+            if let Some(place) = error
+                .line
+                .checked_sub(1)
+                .and_then(|at| table.places.get(at))
+            {
+                error.line = *place;
+            }
+            Failure::from(DmError::from(error))
+        });
+        Failure::all(failures.collect())?;
+        session.note(|| format!("{} lines are right", table.lines.len()));
+        Ok(())
+    }
+}
+
+/// The files and block devices of this machine.
+#[derive(Default)]
+struct Files {
+    known: HashMap<String, Option<DeviceFacts>>,
+}
+
+impl Devices for Files {
+    fn device(&mut self, name: &str) -> Result<Option<DeviceFacts>, OpenError> {
+        // Of a number or a URI, only a driver knows more.
+        if name.parse::<DevNo>().is_ok() || name.contains("://") {
+            return Ok(None);
+        }
+        if let Some(facts) = self.known.get(name) {
+            return Ok(*facts);
+        }
+        let wrong = |error: std::io::Error| {
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_linux);
+            OpenError::new(errno, format!("{name}: {error}"))
+        };
+        let mut file = File::open(name).map_err(wrong)?;
+        let bytes = file.seek(SeekFrom::End(0)).map_err(wrong)?;
+        let facts = Some(DeviceFacts {
+            size: SectorCount::from_bytes_floor(bytes),
+            logical_block: 512,
+        });
+        self.known.insert(name.to_owned(), facts);
+        Ok(facts)
+    }
+}
