@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind::new(
 /// The two devices.
 ///
 /// # Source
-/// `drivers/md/dm-log-writes.c`.
+/// `drivers/md/dm-log-writes.c`: any words behind them are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Params {
@@ -61,6 +61,9 @@ impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let device = reader.device("device")?;
         let log = reader.device("log device")?;
+        while !reader.is_empty() {
+            reader.word("ignored")?;
+        }
         Ok(Params { device, log })
     }
 }

@@ -338,16 +338,11 @@ impl Options {
     ) -> Result<(), ParamError> {
         const INT_MAX: u32 = 0x7fff_ffff;
         let name = word.text.to_ascii_lowercase();
-        if let Some(sync) = Sync::of(&name) {
-            return match self.sync.replace(sync) {
-                None => Ok(()),
-                Some(_) => Err(word.error(Reason::Other(
-                    "sync and nosync can stand once, and not together".into(),
-                ))),
-            };
-        }
         let (family, _) = kind.split_once('_').unwrap_or((kind, ""));
         let suits = match name.as_str() {
+            "data_offset" => true,
+            _ if family == "raid0" => false,
+            "nosync" => family != "raid6",
             "write_mostly" | "max_write_behind" => family == "raid1",
             "stripe_cache" | "journal_dev" | "journal_mode" => {
                 matches!(family, "raid4" | "raid5" | "raid6")
@@ -357,6 +352,14 @@ impl Options {
         };
         if !suits {
             return Err(word.error(Reason::Other(alloc::format!("is not for {kind}"))));
+        }
+        if let Some(sync) = Sync::of(&name) {
+            return match self.sync.replace(sync) {
+                None => Ok(()),
+                Some(_) => Err(word.error(Reason::Other(
+                    "sync and nosync can stand once, and not together".into(),
+                ))),
+            };
         }
         let mut int = |what| group.number_in(reader, what, 0..=INT_MAX);
         match name.as_str() {

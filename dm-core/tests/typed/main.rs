@@ -2,6 +2,7 @@
 
 mod random;
 mod refusals;
+mod rows;
 mod texts;
 
 use dm_core::table::ParamError;

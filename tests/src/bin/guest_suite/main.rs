@@ -16,6 +16,7 @@ mod linear;
 mod programs;
 mod scenarios;
 mod shell;
+mod typed;
 
 /// What a check is: it succeeds, or says why not.
 type Check = fn() -> Result<(), String>;
@@ -31,6 +32,14 @@ const CHECKS: &[(&str, Check)] = &[
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
     ("dmctl_starts", programs::dmctl_starts),
+    (
+        "typed_parameters_are_the_kernels",
+        typed::parameters_are_the_kernels,
+    ),
+    (
+        "kernel_refuses_what_we_refuse",
+        typed::kernel_refuses_what_we_refuse,
+    ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
 ];
