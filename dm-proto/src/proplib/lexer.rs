@@ -23,7 +23,7 @@ pub(super) struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    /// Starts before a text without a NUL.
+    /// Starts before a text, where a NUL is a fault wherever it is met, though not always [`Reason::End`].
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
@@ -66,7 +66,7 @@ impl<'a> Lexer<'a> {
             let rest = self.rest();
             if rest.starts_with(b"<?xml ") || rest.starts_with(b"<!DOCTYPE plist") {
                 let end = memchr(b'>', rest).ok_or_else(|| self.end())?;
-                self.advance(end + 1);
+                self.skip(end + 1)?;
             } else if rest.starts_with(b"<<!--") {
                 self.advance(4);
                 self.skip_comment()?;
@@ -175,7 +175,7 @@ impl<'a> Lexer<'a> {
     pub(super) fn string(&mut self) -> Result<Text, Fault> {
         let rest = self.rest();
         let end = scan::before_markup(rest).ok_or_else(|| self.end())?;
-        if rest[end] == b'&' {
+        if rest[end] != b'<' {
             return Ok(Text::from_nul_free(&self.string_with_entities()?));
         }
         self.at += end;
@@ -220,8 +220,10 @@ impl<'a> Lexer<'a> {
             let run = scan::before_markup(rest).ok_or_else(|| self.end())?;
             string.extend_from_slice(&rest[..run]);
             self.at += run;
-            if rest[run] == b'<' {
-                return Ok(string);
+            match rest[run] {
+                b'<' => return Ok(string),
+                0 => return Err(Fault::new(self.at, Reason::End)),
+                _ => {}
             }
             let (byte, length) =
                 entity(&rest[run..]).ok_or_else(|| Fault::new(self.at, Reason::Entity))?;
@@ -241,8 +243,7 @@ impl<'a> Lexer<'a> {
 
     fn skip_comment(&mut self) -> Result<(), Fault> {
         let end = memmem::find(self.rest(), b"-->").ok_or_else(|| self.end())?;
-        self.advance(end + 3);
-        Ok(())
+        self.skip(end + 3)
     }
 
     /// Reads a blank, `name="value"` and `>`. As in libprop, one blank may stand in the place of `=`.
@@ -268,8 +269,20 @@ impl<'a> Lexer<'a> {
             name: &rest[..name],
             value: &value[..end],
         });
-        self.advance(name + 2 + end + 2);
-        Ok(())
+        self.skip(name + 2 + end + 2)
+    }
+
+    /// Goes on over bytes that are not looked at otherwise.
+    #[cold]
+    fn skip(&mut self, bytes: usize) -> Result<(), Fault> {
+        let skipped = &self.rest()[..bytes];
+        match memchr(0, skipped) {
+            None => {
+                self.at += bytes;
+                Ok(())
+            }
+            Some(nul) => Err(Fault::new(self.at + nul, Reason::End)),
+        }
     }
 }
 

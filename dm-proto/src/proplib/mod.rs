@@ -47,6 +47,7 @@ mod serde;
 mod sink;
 mod tag;
 mod text;
+mod usual;
 mod value;
 mod writer;
 

@@ -41,8 +41,8 @@ impl CNumber {
 #[inline]
 pub(super) fn integer(text: &[u8], dialect: Dialect) -> Result<(Value, usize), Reason> {
     let hex = text.starts_with(b"0x");
-    if hex && let Some(short) = short_hex(&text[2..]) {
-        return Ok(short);
+    if hex && let Some((number, length)) = short_hex(&text[2..]) {
+        return Ok((Value::Unsigned(number), 2 + length));
     }
     let Some(number) = c_number(text) else {
         return Ok((Value::Signed(0), 0));
@@ -64,15 +64,15 @@ pub(super) fn whole(text: &[u8]) -> Option<u64> {
         .unsigned()
 }
 
-/// The fast way for what libprop writes: 1 to 16 hexadecimal digits, then a tag.
-#[inline]
-fn short_hex(digits: &[u8]) -> Option<(Value, usize)> {
+/// The fast way for what libprop writes, behind the `0x`: 1 to 16 hexadecimal digits, then a tag.
+#[inline(always)]
+pub(super) fn short_hex(digits: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     for (at, &byte) in digits.iter().enumerate().take(17) {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
-            b'<' if at > 0 => return Some((Value::Unsigned(number), at + 2)),
+            b'<' if at > 0 => return Some((number, at)),
             _ => return None,
         };
         number = number << 4 | u64::from(digit);

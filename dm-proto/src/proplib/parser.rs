@@ -11,7 +11,9 @@ use super::number;
 use super::reader::Dialect;
 use super::tag::{Allowed, Element, Form, Tag};
 use super::text::Text;
+use super::usual;
 use super::value::Value;
+use super::writer::HEADER;
 
 /// A container whose end tag is still to come.
 enum Open {
@@ -60,7 +62,7 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Starts before a text without a NUL.
+    /// Starts before a text as [`Lexer::new`] does.
     pub(super) fn new(text: &'a [u8], limits: Limits, dialect: Dialect) -> Self {
         let depth = limits.depth.min(Limits::MAX_DEPTH);
         Self {
@@ -74,19 +76,9 @@ impl<'a> Parser<'a> {
 
     /// Reads a text whose top-level element meets `root`.
     pub(super) fn document(mut self, root: fn(Element) -> bool) -> Result<Value, Fault> {
-        self.lexer.skip_preamble()?;
-        let plist = self.lexer.tag(Allowed::Start)?;
-        if plist.element != Element::Plist {
-            let expected = "plist";
-            return Err(Fault::new(plist.offset, Reason::Expected { expected }));
-        }
-        if plist.form == Form::Empty {
-            return Err(Fault::new(plist.offset, Reason::Empty));
-        }
-        if let Some(attribute) = self.lexer.attribute()
-            && attribute.name != b"version"
-        {
-            return Err(Fault::new(plist.offset, Reason::Attribute));
+        match self.lexer.rest().starts_with(HEADER) {
+            true => self.lexer.advance(HEADER.len()),
+            false => self.header()?,
         }
         let tag = self.lexer.tag(Allowed::Start)?;
         if !root(tag.element) {
@@ -105,6 +97,26 @@ impl<'a> Parser<'a> {
             Some(Value::Array(mut root)) if !root.is_empty() => Ok(root.remove(0)),
             _ => unreachable!("the outermost array got the top-level value"),
         }
+    }
+
+    /// Reads up to the top-level element, however that is written.
+    #[cold]
+    fn header(&mut self) -> Result<(), Fault> {
+        self.lexer.skip_preamble()?;
+        let plist = self.lexer.tag(Allowed::Start)?;
+        if plist.element != Element::Plist {
+            let expected = "plist";
+            return Err(Fault::new(plist.offset, Reason::Expected { expected }));
+        }
+        if plist.form == Form::Empty {
+            return Err(Fault::new(plist.offset, Reason::Empty));
+        }
+        if let Some(attribute) = self.lexer.attribute()
+            && attribute.name != b"version"
+        {
+            return Err(Fault::new(plist.offset, Reason::Attribute));
+        }
+        Ok(())
     }
 
     /// Reads a scalar or an empty container, or opens a container.
@@ -186,6 +198,7 @@ impl<'a> Parser<'a> {
     /// Goes on in the innermost container: to the tag of its next value, or to its end (`None`).
     #[inline]
     fn next_value(&mut self) -> Result<Option<Tag>, Fault> {
+        self.usual_entries();
         let tag = self.lexer.tag(Allowed::Either)?;
         let end = tag.form == Form::End;
         let Some(Open::Dict { entries, sorted }) = self.open.last_mut() else {
@@ -206,6 +219,25 @@ impl<'a> Parser<'a> {
                 Err(Fault::new(tag.offset, Reason::Expected { expected }))
             }
         }
+    }
+
+    /// Reads the entries that come next in the innermost container, as far as they are as libprop writes them.
+    #[inline(always)]
+    fn usual_entries(&mut self) {
+        let Some(Open::Dict { entries, sorted }) = self.open.last_mut() else {
+            return;
+        };
+        let mut rest = self.lexer.rest();
+        while self.items < self.limits.items
+            && let Some(behind) = usual::read(rest, entries)
+        {
+            rest = behind;
+            if let [.., (before, _), (last, _)] = entries.as_slice() {
+                *sorted = *sorted && before < last;
+            }
+            self.items += 1;
+        }
+        self.lexer.advance(self.lexer.rest().len() - rest.len());
     }
 
     #[inline]

@@ -84,13 +84,22 @@ impl Reader {
     }
 
     fn parse(&self, bytes: &[u8], root: fn(Element) -> bool) -> Result<Value, ReadError> {
-        let text = &bytes[..memchr(0, bytes).unwrap_or(bytes.len())];
         let limit = self.limits.size;
-        match bytes.len() > limit {
-            true => Err(Fault::new(0, Reason::Size { limit })),
-            false => Parser::new(text, self.limits, self.dialect).document(root),
+        if bytes.len() > limit {
+            let fault = Fault::new(0, Reason::Size { limit });
+            return Err(ReadError::new(bytes, fault));
         }
-        .map_err(|fault| ReadError::new(text, fault))
+        let parse = |text| Parser::new(text, self.limits, self.dialect).document(root);
+        parse(bytes).or_else(|fault| {
+            // To look for a NUL at first would take as long as to copy the text; a NUL within is a fault anyhow.
+            let end = memchr(0, bytes).unwrap_or(bytes.len());
+            let text = &bytes[..end];
+            let read = match end == bytes.len() {
+                true => Err(fault),
+                false => parse(text),
+            };
+            read.map_err(|fault| ReadError::new(text, fault))
+        })
     }
 }
 
@@ -223,6 +232,23 @@ mod tests {
         assert!(read(b"<plist><dict/></plist>\0\xff", &limits).is_ok());
         let error = read(b"<plist><dict/>\0</plist>", &limits).expect_err("cut");
         assert_eq!((error.offset, error.reason), (14, Reason::End));
+    }
+
+    /// In comments, declarations, names, attributes, text: the text up to the NUL is what counts.
+    #[test]
+    fn nul_anywhere_is_the_end() {
+        let text = "<?xml ?><!DOCTYPE plist><<!-- c --><plist version=\"1.0\"><!-- c -->\n<dict>\n\t<key>usual</key>\n\
+            \t<integer>0x1f</integer>\n\t<key>short</key>\n\t<string>text</string>\n\t<key>a&amp;b</key><data size=\"2\">AA E=</data>\
+            <key>c</key a=\"b\"><array><true/><string>x&lt;y</string><integer> -7 </integer></array></dict></plist>x";
+        let end = text.len() - 1;
+        assert!(read(text.as_bytes(), &Limits::default()).is_ok());
+        for at in 0..text.len() {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[at] = 0;
+            let cut = read(&bytes[..at], &Limits::default());
+            assert_eq!(cut.is_ok(), at >= end, "{at}");
+            assert_eq!(read(&bytes, &Limits::default()), cut, "{at}");
+        }
     }
 
     #[test]

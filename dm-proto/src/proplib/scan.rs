@@ -1,6 +1,6 @@
 //! Bytes looked at eight at a time.
 
-use memchr::{memchr2, memchr3};
+use memchr::memchr3;
 
 /// Bytes looked at here before memchr takes over, which is quicker on longer runs only.
 const SHORT: usize = 32;
@@ -34,7 +34,7 @@ pub(super) fn usual_indent(text: &[u8]) -> Option<usize> {
     (*next > b' ').then_some(length)
 }
 
-/// Length of the text before the next `<` or `&`.
+/// Length of the text before the next `<`, `&` or NUL.
 #[inline]
 pub(super) fn before_markup(text: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -42,13 +42,14 @@ pub(super) fn before_markup(text: &[u8]) -> Option<usize> {
         && at < SHORT
     {
         let word = u64::from_le_bytes(*head);
-        let found = zero_bytes(word ^ (ONES * 0x3c)) | zero_bytes(word ^ (ONES * 0x26));
+        let markup = zero_bytes(word ^ (ONES * 0x3c)) | zero_bytes(word ^ (ONES * 0x26));
+        let found = markup | zero_bytes(word);
         if found != 0 {
             return Some(at + first_byte(found));
         }
         at += 8;
     }
-    memchr2(b'<', b'&', &text[at..]).map(|found| at + found)
+    memchr3(b'<', b'&', 0, &text[at..]).map(|found| at + found)
 }
 
 /// The first byte that is written as an entity.
@@ -91,7 +92,7 @@ mod tests {
             for at in 0..=length {
                 let mut text = vec![b'='; length];
                 if at < length {
-                    text[at] = if at % 2 == 0 { b'<' } else { b'&' };
+                    text[at] = b"<&\0"[at % 3];
                     text[at + 1..].fill(b'<');
                 }
                 assert_eq!(before_markup(&text), (at < length).then_some(at));
@@ -99,10 +100,10 @@ mod tests {
         }
     }
 
-    /// Bytes beside `<` and `&`, and those whose borrow could reach a neighbour.
+    /// Bytes beside `<`, `&` and NUL, and those whose borrow could reach a neighbour.
     #[test]
     fn no_other_byte_is_markup() {
-        let others: Vec<u8> = (0..=255).filter(|byte| !b"<&".contains(byte)).collect();
+        let others: Vec<u8> = (0..=255).filter(|byte| !b"<&\0".contains(byte)).collect();
         for other in others {
             assert_eq!(before_markup(&[other; 24]), None);
             let mut text = [other; 24];

@@ -1,21 +1,19 @@
 //! Bytes on their way into a text, gathered in a block.
 //!
-//! Short pieces are copied with a fixed length, which is one or two moves, and only counted with their true one.
+//! Short pieces are copied with a fixed length, which is one or two moves, and only counted with their true one. They
+//! go through a [`Window`] on the block, which the compiler keeps in registers.
 
 use super::scan;
-use super::text::Text;
+use super::text::{INLINE, Text};
+
+/// Bytes of a window: a key, a scalar and their tags, as they are copied.
+const WINDOW: usize = 128;
 
 /// Bytes gathered before they are appended.
-const BLOCK: usize = 4096;
-
-/// Most bytes of the pieces between two calls of [`Sink::flush_if_full`], as they are copied.
-const MARGIN: usize = 512;
-
-/// Longest text that goes through the block.
-const SHORT_TEXT: usize = 192;
+const BLOCK: usize = 1024;
 
 /// Deepest indent that is copied with its tag.
-const TABS: usize = 24;
+pub(super) const TABS: usize = 8;
 
 /// Bytes copied for an indent and a tag.
 const LINE: usize = TABS + 16;
@@ -60,17 +58,27 @@ impl<'a> Sink<'a> {
 
     /// Appends what is gathered.
     #[inline(never)]
-    pub(super) fn flush(&mut self) {
+    fn flush(&mut self) {
         self.text.extend_from_slice(&self.block[..self.filled]);
         self.filled = 0;
     }
 
-    /// Makes room for one line.
-    #[inline]
-    pub(super) fn flush_if_full(&mut self) {
-        if self.filled > BLOCK - MARGIN {
+    /// Room for one key and one scalar; what is written there counts once it is [kept](Sink::keep).
+    #[inline(always)]
+    pub(super) fn window(&mut self) -> Window<'_> {
+        if self.filled > BLOCK - WINDOW {
             self.flush();
         }
+        let bytes = self.block[self.filled..]
+            .first_chunk_mut()
+            .expect("room for a window was made");
+        Window { bytes, filled: 0 }
+    }
+
+    /// Counts what was written through the last window.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, written: usize) {
+        self.filled += written;
     }
 
     /// The text, to append what is long.
@@ -79,86 +87,10 @@ impl<'a> Sink<'a> {
         self.text
     }
 
-    /// Writes as many tabs as the depth, and a tag.
-    #[inline(always)]
-    pub(super) fn line(&mut self, depth: usize, line: &'static Line) {
-        let missing = TABS.saturating_sub(depth);
-        if depth > TABS {
-            self.deep_indent(depth - TABS);
-        }
-        if let Some(head) = line.bytes[missing..].first_chunk::<LINE>() {
-            self.piece(head, TABS - missing + line.length);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn deep_indent(&mut self, tabs: usize) {
-        let text = self.long();
-        text.resize(text.len() + tabs, b'\t');
-    }
-
-    /// Writes the first bytes of a piece.
-    #[inline(always)]
-    pub(super) fn piece<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
-        self.block[self.filled..][..N].copy_from_slice(bytes);
-        self.filled += length;
-    }
-
     /// Writes a text with libprop's three escapes.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn escaped(&mut self, text: &Text) {
-        match text.inline() {
-            Some(bytes) if !scan::has_markup(bytes) => self.piece(bytes, text.len()),
-            Some(_) => self.escaped_long(text.as_bytes()),
-            None => self.escaped_heap(text.as_bytes()),
-        }
-    }
-
-    /// Writes an unsigned number without its `0x`.
-    #[inline]
-    pub(super) fn hexadecimal(&mut self, number: u64) {
-        let zeros = (number | 1).leading_zeros() / 4;
-        let left = number << (4 * zeros);
-        let mut digits = [0; 16];
-        digits[..8].copy_from_slice(&hex_digits(left >> 32).to_be_bytes());
-        digits[8..].copy_from_slice(&hex_digits(left & 0xffff_ffff).to_be_bytes());
-        self.piece(&digits, 16 - usize::try_from(zeros).unwrap_or(15));
-    }
-
-    /// Writes a signed number.
-    pub(super) fn decimal(&mut self, number: i64) {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut rest = number.unsigned_abs();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10).to_le_bytes()[0];
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            at -= 1;
-            digits[at] = b'-';
-        }
-        digits.rotate_left(at);
-        self.piece(&digits, digits.len() - at);
-    }
-
-    #[inline(never)]
-    fn escaped_heap(&mut self, bytes: &[u8]) {
-        if bytes.len() > SHORT_TEXT || scan::find_escaped(bytes).is_some() {
-            return self.escaped_long(bytes);
-        }
-        self.block[self.filled..][..bytes.len()].copy_from_slice(bytes);
-        self.filled += bytes.len();
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn escaped_long(&mut self, mut rest: &[u8]) {
+        let mut rest = text.as_bytes();
         let text = self.long();
         while let Some(at) = scan::find_escaped(rest) {
             text.extend_from_slice(&rest[..at]);
@@ -171,6 +103,92 @@ impl<'a> Sink<'a> {
         }
         text.extend_from_slice(rest);
     }
+
+    /// Writes the tabs that a line at this depth has no room for.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn deep_indent(&mut self, depth: usize) {
+        let tabs = depth.saturating_sub(TABS);
+        let text = self.long();
+        text.resize(text.len() + tabs, b'\t');
+    }
+}
+
+/// A text that goes through a window: short, and nothing of it is escaped.
+#[inline(always)]
+pub(super) fn plain(text: &Text) -> Option<&[u8; INLINE]> {
+    text.inline().filter(|bytes| !scan::has_markup(bytes))
+}
+
+/// Room for one key and one scalar.
+pub(super) struct Window<'a> {
+    bytes: &'a mut [u8; WINDOW],
+    filled: usize,
+}
+
+impl Window<'_> {
+    /// Bytes written.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.filled
+    }
+
+    /// Writes as many tabs as the depth, up to those that a line has, and a tag.
+    #[inline(always)]
+    pub(super) fn line(&mut self, depth: usize, line: &'static Line) {
+        let missing = TABS.saturating_sub(depth);
+        if let Some(head) = line.bytes[missing..].first_chunk::<LINE>() {
+            self.piece(head, TABS - missing + line.length);
+        }
+    }
+
+    /// Writes the first bytes of a piece.
+    #[inline(always)]
+    pub(super) fn piece<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        self.bytes[self.filled..][..N].copy_from_slice(bytes);
+        self.filled += length;
+    }
+
+    /// Writes an unsigned number without its `0x`.
+    #[inline(always)]
+    pub(super) fn hexadecimal(&mut self, number: u64) {
+        let zeros = (number | 1).leading_zeros() / 4;
+        let length = 16 - usize::try_from(zeros).unwrap_or(15);
+        let left = number << (4 * zeros);
+        self.piece(&hex_digits(left >> 32).to_be_bytes(), length.min(8));
+        if length > 8 {
+            self.piece(&hex_digits(left & 0xffff_ffff).to_be_bytes(), length - 8);
+        }
+    }
+
+    /// Writes a signed number.
+    #[inline(always)]
+    pub(super) fn decimal(&mut self, number: i64) {
+        let (digits, length) = decimal_digits(number);
+        self.piece(&digits, length);
+    }
+}
+
+/// A number's digits, and how many there are.
+#[inline(never)]
+fn decimal_digits(number: i64) -> ([u8; 20], usize) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10).to_le_bytes()[0];
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    digits.rotate_left(at);
+    (digits, digits.len() - at)
 }
 
 /// The hexadecimal digits of a number of 32 bits, the first digit in the highest byte.
@@ -188,12 +206,22 @@ fn hex_digits(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Sink<'_>)) -> String {
+    fn written(write: impl FnOnce(&mut Window<'_>)) -> String {
         let mut text = Vec::new();
         let mut sink = Sink::new(&mut text);
-        write(&mut sink);
+        let mut window = sink.window();
+        write(&mut window);
+        let written = window.len();
+        sink.keep(written);
         sink.flush();
         String::from_utf8(text).expect("ASCII")
+    }
+
+    fn escaped(source: &str) -> String {
+        let mut text = Vec::new();
+        let mut sink = Sink::new(&mut text);
+        sink.escaped(&Text::from(source));
+        String::from_utf8(text).expect("UTF-8")
     }
 
     #[test]
@@ -204,36 +232,40 @@ mod tests {
                 0x0123_4567_89ab_cdef >> shift,
                 1 << shift,
             ] {
-                let hexadecimal = written(|sink| sink.hexadecimal(number));
+                let hexadecimal = written(|window| window.hexadecimal(number));
                 assert_eq!(hexadecimal, format!("{number:x}"));
                 let signed = number.cast_signed();
                 for signed in [signed, signed.wrapping_neg()] {
-                    assert_eq!(written(|sink| sink.decimal(signed)), signed.to_string());
+                    assert_eq!(written(|window| window.decimal(signed)), signed.to_string());
                 }
             }
         }
-        assert_eq!(written(|sink| sink.hexadecimal(0)), "0");
-        assert_eq!(written(|sink| sink.decimal(0)), "0");
+        assert_eq!(written(|window| window.hexadecimal(0)), "0");
+        assert_eq!(written(|window| window.decimal(0)), "0");
     }
 
     #[test]
     fn texts_of_any_length_are_escaped() {
         for length in 0..300 {
             let plain = "k".repeat(length);
-            assert_eq!(written(|sink| sink.escaped(&Text::from(&plain))), plain);
+            assert_eq!(escaped(&plain), plain);
+            assert_eq!(
+                super::plain(&Text::from(&plain)).is_some(),
+                length <= INLINE
+            );
             for (raw, escape) in [("<", "&lt;"), (">", "&gt;"), ("&", "&amp;")] {
-                let text = Text::from(format!("{plain}{raw}\"'é"));
-                let expected = format!("{plain}{escape}\"'é");
-                assert_eq!(written(|sink| sink.escaped(&text)), expected);
+                let text = format!("{plain}{raw}\"'é");
+                assert_eq!(escaped(&text), format!("{plain}{escape}\"'é"));
+                assert_eq!(super::plain(&Text::from(text)), None);
             }
         }
     }
 
     #[test]
     fn lines_have_any_indent() {
-        const DICT: Line = Line::new(b"<dict>\n");
-        for depth in 0..100 {
-            let line = written(|sink| sink.line(depth, &DICT));
+        static DICT: Line = Line::new(b"<dict>\n");
+        for depth in 0..=TABS {
+            let line = written(|window| window.line(depth, &DICT));
             assert_eq!(line, format!("{}<dict>\n", "\t".repeat(depth)));
         }
     }

@@ -71,7 +71,7 @@ pub(super) struct Usual {
 }
 
 impl Usual {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::new(b"<key>", Element::Key, Form::Start),
         Self::new(b"<string>", Element::String, Form::Start),
         Self::new(b"<integer>", Element::Integer, Form::Start),
@@ -80,6 +80,7 @@ impl Usual {
         Self::new(b"<true/>", Element::True, Form::Empty),
         Self::new(b"<false/>", Element::False, Form::Empty),
         Self::new(b"</array>", Element::Array, Form::End),
+        Self::new(b"<array>", Element::Array, Form::Start),
     ];
 
     const fn new(tag: &[u8], element: Element, form: Form) -> Self {

@@ -10,7 +10,7 @@ use memchr::memchr;
 use super::scan;
 
 /// Bytes that fit in the value itself.
-const INLINE: usize = 22;
+pub(super) const INLINE: usize = 22;
 
 /// A C string: bytes without a NUL, most often UTF-8.
 ///
@@ -30,6 +30,12 @@ enum Repr {
 }
 
 impl Text {
+    /// No byte.
+    pub(super) const EMPTY: Self = Self(Repr::Inline {
+        length: 0,
+        bytes: [0; INLINE],
+    });
+
     /// The bytes, without a NUL.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
@@ -78,23 +84,36 @@ impl Text {
         }
     }
 
+    #[inline(never)]
+    fn cmp_bytes(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+
     /// Takes the first bytes of a text that is known to hold no NUL; looks at more of it to be quick.
     #[inline(always)]
     pub(super) fn from_head(text: &[u8], length: usize) -> Self {
-        match (text.first_chunk::<24>(), u8::try_from(length)) {
-            (Some(head), Ok(short)) if length <= INLINE => {
-                let mut bytes = [0; INLINE];
-                for (at, to) in bytes.chunks_mut(8).enumerate() {
-                    let word = scan::word(&head[8 * at..]);
-                    let kept = scan::low_bytes(word, length.saturating_sub(8 * at));
+        let mut head = Self::default();
+        head.set_head(text, length);
+        head
+    }
+
+    /// As [`from_head`](Text::from_head), in place.
+    #[inline(always)]
+    pub(super) fn set_head(&mut self, text: &[u8], length: usize) {
+        match (&mut self.0, text.first_chunk::<24>(), u8::try_from(length)) {
+            (Repr::Inline { length: to, bytes }, Some(head), Ok(short)) if length <= INLINE => {
+                *to = short;
+                let mut put = |at: usize| {
+                    let word = scan::word(&head[at..]);
+                    let kept = scan::low_bytes(word, length.saturating_sub(at));
+                    let to = &mut bytes[at..INLINE.min(at + 8)];
                     to.copy_from_slice(&kept.to_le_bytes()[..to.len()]);
-                }
-                Self(Repr::Inline {
-                    length: short,
-                    bytes,
-                })
+                };
+                put(0);
+                put(8);
+                put(16);
             }
-            _ => Self::from_nul_free(&text[..length]),
+            _ => *self = Self::from_nul_free(&text[..length]),
         }
     }
 
@@ -114,10 +133,7 @@ impl Text {
 impl Default for Text {
     #[inline]
     fn default() -> Self {
-        Self(Repr::Inline {
-            length: 0,
-            bytes: [0; INLINE],
-        })
+        Self::EMPTY
     }
 }
 
@@ -192,10 +208,10 @@ impl PartialOrd for Text {
 }
 
 impl Ord for Text {
-    #[inline]
+    #[inline(always)]
     fn cmp(&self, other: &Self) -> Ordering {
         match self.first_word().cmp(&other.first_word()) {
-            Ordering::Equal => self.as_bytes().cmp(other.as_bytes()),
+            Ordering::Equal => self.cmp_bytes(other),
             unequal => unequal,
         }
     }

@@ -4,20 +4,32 @@ use std::slice;
 
 use super::base64;
 use super::dictionary::{Dictionary, Iter};
-use super::sink::{Line, Sink};
+use super::sink::{Line, Sink, TABS, Window, plain};
+use super::text::Text;
 use super::value::Value;
 
-const HEADER: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+/// What stands before the top-level value.
+pub(super) const HEADER: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
 <!DOCTYPE plist PUBLIC \"-//Apple Computer//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
 <plist version=\"1.0\">\n";
 
-/// As long as it is copied, see [`Sink::piece`].
+/// As long as it is copied, see [`Window::piece`].
 const INTEGER_END: &[u8; 16] = b"</integer>\n\0\0\0\0\0";
+
+const KEY_END: &[u8; 8] = b"</key>\n\0";
+
+const STRING_END: &[u8; 16] = b"</string>\n\0\0\0\0\0\0";
 
 const FOOTER: &[u8] = b"</plist>\n";
 
 /// Room for a small command, so that only long texts grow.
-const SMALL: usize = 2048;
+const SMALL: usize = 1024;
+
+/// Values from which on an array makes room ahead.
+const MANY: usize = 32;
+
+/// Most room that is made ahead. What is not written to takes no memory.
+const MOST_ROOM: usize = 32 << 20;
 
 static ARRAY: Line = Line::new(b"<array>\n");
 static ARRAY_EMPTY: Line = Line::new(b"<array/>\n");
@@ -95,30 +107,21 @@ impl<'a, 'text> Writer<'a, 'text> {
     fn new(text: &'text mut Vec<u8>) -> Self {
         Self {
             sink: Sink::new(text),
-            open: Vec::new(),
+            // As deep as commands go.
+            open: Vec::with_capacity(4),
         }
     }
 
     /// Writes what is left of the open containers, and the end.
     fn finish(mut self) {
-        loop {
-            let depth = self.open.len();
-            let Some(open) = self.open.last_mut() else {
-                break;
-            };
+        while let Some(open) = self.open.last_mut() {
             match open {
                 Open::Array(values) => match values.next() {
                     Some(value) => self.value(value),
                     None => self.close(&ARRAY_END),
                 },
                 Open::Dict(entries) => match entries.next() {
-                    Some((key, value)) => {
-                        self.sink.flush_if_full();
-                        self.sink.line(depth, &KEY);
-                        self.sink.escaped(key);
-                        self.sink.piece(b"</key>\n\0", 7);
-                        self.value(value);
-                    }
+                    Some((key, value)) => self.entry(key, value),
                     None => self.close(&DICT_END),
                 },
             }
@@ -126,63 +129,170 @@ impl<'a, 'text> Writer<'a, 'text> {
         self.sink.long().extend_from_slice(FOOTER);
     }
 
+    /// Writes a key, and what [`value`](Writer::value) writes.
+    #[inline(always)]
+    fn entry(&mut self, key: &'a Text, value: &'a Value) {
+        let depth = self.open.len();
+        let Some(name) = plain(key).filter(|_| depth <= TABS) else {
+            self.long_key(key);
+            return self.value(value);
+        };
+        let mut window = self.sink.window();
+        window.line(depth, &KEY);
+        window.piece(name, key.len());
+        window.piece(KEY_END, 7);
+        let scalar = scalar(&mut window, depth, value);
+        let written = window.len();
+        self.sink.keep(written);
+        if scalar.is_none() {
+            self.other(value);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn long_key(&mut self, key: &Text) {
+        self.line(&KEY);
+        self.sink.escaped(key);
+        self.piece(KEY_END, 7);
+    }
+
     /// Writes a scalar or an empty container, or the start of a container.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, value: &'a Value) {
         let depth = self.open.len();
-        let sink = &mut self.sink;
-        sink.flush_if_full();
+        if depth > TABS {
+            return self.other(value);
+        }
+        let mut window = self.sink.window();
+        let scalar = scalar(&mut window, depth, value);
+        let written = window.len();
+        self.sink.keep(written);
+        if scalar.is_none() {
+            self.other(value);
+        }
+    }
+
+    /// As [`value`](Writer::value), for what does not go through a window as a whole.
+    fn other(&mut self, value: &'a Value) {
         match value {
-            Value::Bool(true) => sink.line(depth, &TRUE),
-            Value::Bool(false) => sink.line(depth, &FALSE),
-            Value::Signed(number) => {
-                sink.line(depth, &SIGNED);
-                sink.decimal(*number);
-                sink.piece(INTEGER_END, 11);
+            Value::Array(values) if values.is_empty() => self.line(&ARRAY_EMPTY),
+            Value::Array(values) => {
+                self.line(&ARRAY);
+                if values.len() >= MANY {
+                    self.make_room(values);
+                }
+                self.open.push(Open::Array(values.iter()));
             }
-            Value::Unsigned(number) => {
-                sink.line(depth, &UNSIGNED);
-                sink.hexadecimal(*number);
-                sink.piece(INTEGER_END, 11);
-            }
-            Value::String(text) if text.is_empty() => sink.line(depth, &STRING_EMPTY),
-            Value::String(text) => {
-                sink.line(depth, &STRING);
-                sink.escaped(text);
-                sink.piece(b"</string>\n\0\0\0\0\0\0", 10);
-            }
-            Value::Data(bytes) if bytes.is_empty() => sink.line(depth, &DATA_EMPTY),
-            Value::Data(bytes) => {
-                sink.line(depth, &DATA);
-                base64::encode(bytes, sink.long());
-                sink.piece(b"</data>\n", 8);
-            }
-            Value::Array(values) if values.is_empty() => sink.line(depth, &ARRAY_EMPTY),
-            Value::Array(values) => self.open(&ARRAY, Open::Array(values.iter())),
             Value::Dict(dictionary) => self.dict(dictionary),
+            Value::Data(bytes) if bytes.is_empty() => self.line(&DATA_EMPTY),
+            Value::Data(bytes) => {
+                self.line(&DATA);
+                base64::encode(bytes, self.sink.long());
+                self.piece(b"</data>\n", 8);
+            }
+            Value::String(text) if !text.is_empty() => {
+                self.line(&STRING);
+                self.sink.escaped(text);
+                self.piece(STRING_END, 10);
+            }
+            Value::String(_) => self.line(&STRING_EMPTY),
+            Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) => {
+                let depth = self.open.len();
+                self.sink.deep_indent(depth);
+                let mut window = self.sink.window();
+                scalar(&mut window, depth, value);
+                let written = window.len();
+                self.sink.keep(written);
+            }
         }
     }
 
     #[inline]
     fn dict(&mut self, dictionary: &'a Dictionary) {
         match dictionary.is_empty() {
-            true => self.sink.line(self.open.len(), &DICT_EMPTY),
-            false => self.open(&DICT, Open::Dict(dictionary.iter())),
+            true => self.line(&DICT_EMPTY),
+            false => {
+                self.line(&DICT);
+                self.open.push(Open::Dict(dictionary.iter()));
+            }
         }
-    }
-
-    #[inline]
-    fn open(&mut self, line: &'static Line, open: Open<'a>) {
-        self.sink.line(self.open.len(), line);
-        self.open.push(open);
     }
 
     #[inline]
     fn close(&mut self, line: &'static Line) {
         self.open.pop();
-        self.sink.flush_if_full();
-        self.sink.line(self.open.len(), line);
+        self.line(line);
     }
+
+    #[inline]
+    fn line(&mut self, line: &'static Line) {
+        let depth = self.open.len();
+        if depth > TABS {
+            self.sink.deep_indent(depth);
+        }
+        let mut window = self.sink.window();
+        window.line(depth, line);
+        let written = window.len();
+        self.sink.keep(written);
+    }
+
+    fn piece<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        let mut window = self.sink.window();
+        window.piece(bytes, length);
+        let written = window.len();
+        self.sink.keep(written);
+    }
+
+    /// Makes room for an array's values as if all were as the first.
+    #[cold]
+    fn make_room(&mut self, values: &[Value]) {
+        let first = values.first().map_or(0, room);
+        // Numbers that count up get longer.
+        let all = (first + first / 8).saturating_mul(values.len());
+        self.sink.long().reserve(all.min(MOST_ROOM));
+    }
+}
+
+/// About as many bytes as a value takes with its tags. Arrays within make room themselves.
+fn room(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 20 + text.len(),
+        Value::Data(bytes) => 20 + bytes.len() / 3 * 4,
+        Value::Dict(entries) => {
+            let entry = |(key, value): (&Text, &Value)| 16 + key.len() + room(value);
+            20 + entries.iter().map(entry).sum::<usize>()
+        }
+        Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) | Value::Array(_) => 32,
+    }
+}
+
+/// Writes a value with its indent, if it fits a window.
+#[inline(always)]
+fn scalar(window: &mut Window<'_>, depth: usize, value: &Value) -> Option<()> {
+    match value {
+        Value::Unsigned(number) => {
+            window.line(depth, &UNSIGNED);
+            window.hexadecimal(*number);
+            window.piece(INTEGER_END, 11);
+        }
+        Value::String(text) if !text.is_empty() => {
+            let bytes = plain(text)?;
+            window.line(depth, &STRING);
+            window.piece(bytes, text.len());
+            window.piece(STRING_END, 10);
+        }
+        Value::String(_) => window.line(depth, &STRING_EMPTY),
+        Value::Signed(number) => {
+            window.line(depth, &SIGNED);
+            window.decimal(*number);
+            window.piece(INTEGER_END, 11);
+        }
+        Value::Bool(true) => window.line(depth, &TRUE),
+        Value::Bool(false) => window.line(depth, &FALSE),
+        Value::Data(_) | Value::Array(_) | Value::Dict(_) => return None,
+    }
+    Some(())
 }
 
 #[cfg(test)]
@@ -300,6 +410,27 @@ mod tests {
             );
             assert_eq!(read(&text, &Limits::default()), Ok(value));
         }
+    }
+
+    #[test]
+    fn room_for_a_long_array_is_made_at_once() {
+        let segment = |start: u64| {
+            let mut segment = Dictionary::new();
+            segment.set("type", "linear").set("start", start);
+            segment.set("params", format!("/dev/rwd1a {start}"));
+            Value::Dict(segment)
+        };
+        for length in [1, 100, 10_000] {
+            let value: Value = (0..length).map(|at| segment(at << 14)).collect();
+            let text = write(&value);
+            assert_eq!(read(&text, &Limits::default()), Ok(value));
+            let much = text.len() + text.len() / 2;
+            assert!(text.capacity() <= much.max(SMALL), "{length}");
+        }
+        // A first value that is not like the rest costs no more than the limit.
+        let mut values = vec![Value::Data(vec![0; 1 << 20])];
+        values.resize(10_000, true.into());
+        assert!(write(&values.into()).capacity() <= MOST_ROOM + SMALL);
     }
 
     /// A trap of libprop's, kept since other readers of the text expect its bytes.
