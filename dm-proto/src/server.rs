@@ -2,6 +2,7 @@
 
 use dm_core::command::{Command, Reply};
 use dm_core::error::{DmError, ErrorKind};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::frame::FRAME_MAX;
 use crate::netbsd::{Caller, LIMITS, NetbsdServer, Nodes, command, keys, reply};
@@ -53,7 +54,7 @@ impl Server {
     ) -> Vec<u8> {
         respond_within(FRAME_MAX, request, call, &|dictionary| {
             let kernel = Reader::new().limits(LIMITS).dialect(Dialect::Kernel);
-            match kernel.read_dictionary(request) {
+            match kernel.read_dictionary(request).map(Zeroizing::new) {
                 Ok(_) => self.netbsd.answer(dictionary, Caller::Root, call),
                 Err(error) => refuse(
                     dictionary,
@@ -104,6 +105,8 @@ fn respond_within(
             DmError::new(ErrorKind::Protocol).with_source(error),
         ),
     };
+    // It may hold a table with keys.
+    let answer = Zeroizing::new(answer);
     let text = write_dictionary(&answer);
     if text.len() <= limit {
         return text;
@@ -121,8 +124,8 @@ fn answer_engine(
     call: &dyn Fn(Command) -> Result<Reply, DmError>,
 ) -> Dictionary {
     let command = command::decode(&request);
-    // A long table is not held twice while the command is obeyed, or waits.
-    request.remove(keys::CMD_DATA);
+    // A long table is not held twice while the command is obeyed, or waits, nor are its keys.
+    request.remove(keys::CMD_DATA).zeroize();
     let result = command.and_then(call);
     reply::encode(request, &result)
 }

@@ -9,6 +9,7 @@ use dm_core::backend::{Backend, Capabilities, Features};
 use dm_core::command::{Command, Reply};
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
+use zeroize::Zeroizing;
 
 use crate::frame::{FRAME_MAX, FrameError, read_frame, write_frame};
 use crate::netbsd::{LIMITS, command, reply};
@@ -88,9 +89,12 @@ impl Backend for SocketBackend {
     }
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
-        let request = write_dictionary(&command::encode(&command));
-        let answer = self.exchange(&request).and_then(|text| {
+        // Both may hold a table with keys.
+        let request = Zeroizing::new(command::encode(&command));
+        let text = Zeroizing::new(write_dictionary(&request));
+        let answer = self.exchange(&text).map(Zeroizing::new).and_then(|text| {
             read_dictionary(&text, &LIMITS)
+                .map(Zeroizing::new)
                 .map_err(|error| DmError::new(ErrorKind::Protocol).with_source(error))
         });
         answer

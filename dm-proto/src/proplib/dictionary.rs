@@ -4,11 +4,16 @@ use std::{fmt, slice};
 
 use thiserror::Error;
 
+use crate::netbsd::keys;
+
 use super::text::Text;
 use super::value::Value;
 
 /// Longest key in bytes.
 pub const MAX_KEY: usize = 128;
+
+/// Keys of device-mapper commands whose values may hold encryption keys.
+const MASKED: [&str; 2] = [keys::MESSAGE, keys::PARAMS];
 
 /// A sorted map from keys to values.
 ///
@@ -214,9 +219,17 @@ impl Dictionary {
     }
 }
 
+/// Shows no value that may hold a key: a table line's parameters, a message.
 impl fmt::Debug for Dictionary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        let mut map = f.debug_map();
+        for (key, value) in self {
+            match MASKED.iter().any(|masked| key == masked) {
+                true => map.entry(key, &format_args!("…")),
+                false => map.entry(key, value),
+            };
+        }
+        map.finish()
     }
 }
 
@@ -271,6 +284,22 @@ mod tests {
         dictionary.set("é", 1).set("a", 2).set("Z", 3).set("", 4);
         assert_eq!(keys(&dictionary), ["", "Z", "a", "é"]);
         assert_eq!(dictionary.int32("Z"), Some(3));
+    }
+
+    #[test]
+    fn debug_shows_no_encryption_key() {
+        let mut line = Dictionary::new();
+        line.set("params", "aes-xts 0123 0 /dev/sda 0")
+            .set("type", "crypt");
+        assert_eq!(
+            format!("{line:?}"),
+            r#"{"params": …, "type": String("crypt")}"#
+        );
+        let mut message = Dictionary::new();
+        message.set("cmd_data", vec![Value::from(line)]);
+        message.set("message", Value::Data(b"key set 0123\0".to_vec()));
+        let shown = format!("{message:?}");
+        assert!(!shown.contains("0123") && !shown.contains("48"), "{shown}");
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod tag;
 mod text;
 mod usual;
 mod value;
+mod wipe;
 mod writer;
 
 #[cfg(feature = "serde")]

@@ -45,6 +45,14 @@ impl Text {
         }
     }
 
+    /// The bytes, to wipe them.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Repr::Inline { length, bytes } => &mut bytes[..usize::from(*length)],
+            Repr::Heap(bytes) => bytes,
+        }
+    }
+
     /// The text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self.as_bytes()).ok()

@@ -13,6 +13,7 @@ use dm_core::engine::Cancel;
 use dm_proto::frame::{FRAME_MAX, read_frame, write_frame};
 use dm_proto::server::Server;
 use tracing::{debug, warn};
+use zeroize::Zeroizing;
 
 use super::hub::Hub;
 use super::order::{DaemonStatus, Order};
@@ -200,12 +201,14 @@ impl Shared {
         // However this ends, a panic included, the reader must not wait for more.
         let _end = EndRead(stream);
         for request in requests {
-            let reply = match Order::read(&request) {
+            // Both may hold a table with keys.
+            let request = Zeroizing::new(request);
+            let reply = Zeroizing::new(match Order::read(&request) {
                 Some(order) => self.obey(order),
                 None => self
                     .server
                     .respond(&request, &|command| self.hub.call(command, cancel)),
-            };
+            });
             let mut output = stream;
             if let Err(error) = write_frame(&mut output, &reply) {
                 debug!("a reply was not wanted: {error}");
