@@ -12,9 +12,14 @@ quickstart:
 guest *KERNEL:
     tests/vm/shell {{KERNEL}}
 
-# Table benchmarks.
+# Benchmarks of tables and of dictionaries.
 bench:
     cargo bench -p dm-core --bench table
+    cargo bench -p dm-proto --bench dictionary
+
+# Fuzzes each target for some seconds more: just fuzz 600
+fuzz SECONDS:
+    fuzz/run long {{SECONDS}}
 
 fmt:
     cargo fmt --all
