@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_core::error::ErrorKind;
 use dm_linux::Linux;
+use dm_netbsd::NetBsd;
 use dm_proto::socket::SocketBackend;
 
 use crate::daemon;
@@ -51,9 +51,13 @@ impl Choice {
     /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
     pub(crate) fn connect(&self) -> Result<Connected, Failure> {
         match self {
-            Choice::Auto => match dm_linux::probe::open_usable() {
-                Ok(backend) => Ok(Connected::linux(backend)),
-                Err(_) => Choice::Engine.connect(),
+            Choice::Auto => match (
+                dm_linux::probe::open_usable(),
+                dm_netbsd::probe::open_usable(),
+            ) {
+                (Ok(backend), _) => Ok(Connected::linux(backend)),
+                (_, Ok(backend)) => Ok(Connected::netbsd(backend)),
+                _ => Choice::Engine.connect(),
             },
             Choice::Engine => {
                 let dir = RuntimeDir::from_env()?;
@@ -78,15 +82,21 @@ impl Choice {
                 Ok(Connected::linux(backend))
             }
             Choice::NetBsd => {
-                let reason = format!("this build has no {self} backend yet");
-                let failure = Failure::because(ErrorKind::Unsupported, reason);
-                Err(failure.hint("--backend engine works everywhere"))
+                let backend = NetBsd::open().map_err(|error| {
+                    let failure = Failure::from(error);
+                    failure.hint("--backend engine works everywhere")
+                })?;
+                Ok(Connected::netbsd(backend))
             }
         }
     }
 }
 
 impl Connected {
+    fn netbsd(backend: NetBsd) -> Connected {
+        Connected::new(backend, "the NetBSD kernel's device mapper".into(), None)
+    }
+
     fn linux(backend: Linux) -> Connected {
         Connected::new(backend, "the Linux kernel's device mapper".into(), None)
     }

@@ -210,11 +210,11 @@ fn wrong_command_lines_are_2() {
 }
 
 #[test]
-fn backends_of_kernels_are_said_to_be_missing_in_one_line() {
+fn backend_of_another_system_is_said_to_be_missing_in_one_line() {
     let home = Home::new();
     let stderr = home.fails(1, &["--backend", "netbsd", "ls"]);
     assert!(
-        stderr.starts_with("dmctl: ls: this build has no netbsd backend yet\n"),
+        stderr.starts_with("dmctl: ls: this system is not NetBSD\n"),
         "{stderr}"
     );
     let mut command = home.command(&["ls"]);
