@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dm_core::engine::Engine;
+use rustix::event::{PollFd, PollFlags, poll};
 use tracing::{debug, warn};
 
 use super::{CONNECTIONS_MAX, handshake, transmission};
@@ -20,13 +20,13 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves an engine's devices on a listening socket until it is stopped or dropped.
 pub struct Server {
     shared: Arc<Shared>,
-    listener: UnixListener,
+    /// Held by nobody else: the accepting thread sees it go.
+    open: Option<UnixStream>,
     accepting: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     engine: Engine,
-    stopping: AtomicBool,
     connections: Mutex<Connections>,
     ended: Condvar,
 }
@@ -41,21 +41,23 @@ impl Server {
     /// Starts to serve `engine` on `listener`.
     ///
     /// # Errors
-    /// If the listener can not be shared with a thread, or none can be had.
+    /// If there are no descriptors or no thread to be had.
     pub fn start(engine: Engine, listener: UnixListener) -> io::Result<Server> {
         let shared = Arc::new(Shared {
             engine,
-            stopping: AtomicBool::new(false),
             connections: Mutex::default(),
             ended: Condvar::new(),
         });
-        let (accepter, accepted) = (listener.try_clone()?, shared.clone());
+        // A client may have gone again when its connection is to be accepted.
+        listener.set_nonblocking(true)?;
+        let (open, end) = UnixStream::pair()?;
+        let accepted = shared.clone();
         let accepting = thread::Builder::new()
             .name("nbd-accept".into())
-            .spawn(move || accepted.accept(&accepter))?;
+            .spawn(move || accepted.accept(&listener, &end))?;
         Ok(Server {
             shared,
-            listener,
+            open: Some(open),
             accepting: Some(accepting),
         })
     }
@@ -71,23 +73,12 @@ impl Server {
     }
 
     fn end(&mut self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread: a listening socket that is shut down accepts no more.
-        if rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both).is_err() {
-            self.wake();
-        }
+        self.open = None;
         if let Some(accepting) = self.accepting.take() {
             // It only panics if memory is exhausted; nothing is left to do about it.
             let _ = accepting.join();
         }
         self.shared.drain();
-    }
-
-    /// Connects to itself, where a listening socket can not be shut down.
-    fn wake(&self) {
-        if let Ok(address) = self.listener.local_addr() {
-            let _ = UnixStream::connect_addr(&address);
-        }
     }
 }
 
@@ -98,18 +89,26 @@ impl Drop for Server {
 }
 
 impl Shared {
-    fn accept(self: &Arc<Self>, listener: &UnixListener) {
+    /// Accepts connections until the other side of `end` is closed.
+    ///
+    /// Not every system wakes who waits in `accept` when the listening socket is shut down.
+    fn accept(self: &Arc<Self>, listener: &UnixListener, end: &UnixStream) {
         loop {
-            let accepted = listener.accept();
-            if self.stopping.load(Ordering::SeqCst) {
+            let mut waiting = [
+                PollFd::new(listener, PollFlags::IN),
+                PollFd::new(end, PollFlags::IN),
+            ];
+            let polled = poll(&mut waiting, None).map_err(io::Error::from);
+            if !waiting[1].revents().is_empty() {
                 return;
             }
-            match accepted {
+            match polled.and_then(|_| listener.accept()) {
                 Ok((stream, _)) => {
                     if let Err(error) = self.admit(stream) {
                         warn!(%error, "a connection was refused");
                     }
                 }
+                Err(error) if nothing_yet(&error) => {}
                 Err(error) => {
                     // Descriptors may be exhausted for the moment.
                     warn!(%error, "no connection could be accepted");
@@ -120,6 +119,8 @@ impl Shared {
     }
 
     fn admit(self: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
+        // The BSDs pass this on from the listening socket.
+        stream.set_nonblocking(false)?;
         let number = {
             let mut connections = self.lock();
             if connections.open.len() >= CONNECTIONS_MAX {
@@ -174,6 +175,13 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nothing_yet(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 /// One client, from its greeting to its end.
