@@ -32,12 +32,13 @@ pub struct DevNoError;
 
 #[cfg(feature = "std")]
 impl DevNo {
-    /// The parts of Linux's `dev_t` in userspace, which a node's metadata has.
+    /// The parts of a number that a node's metadata has, which each system packs in its own way.
+    #[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion)] // 32 bits on some
     pub(crate) fn of_node(dev: u64) -> DevNo {
-        let part = |value: u64| u32::try_from(value).unwrap_or_default();
+        let dev = rustix::fs::Dev::try_from(dev).unwrap_or_default();
         DevNo {
-            major: part((dev >> 8) & 0xfff | (dev >> 32) & 0xffff_f000),
-            minor: part(dev & 0xff | (dev >> 12) & 0xffff_ff00),
+            major: rustix::fs::major(dev),
+            minor: rustix::fs::minor(dev),
         }
     }
 }

@@ -17,20 +17,28 @@ use crate::failure::Failure;
 /// `sun_path` in unix(7) and in the BSDs' unix(4).
 const SOCKET_PATH_MAX: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
 
+/// Root's runtime folder.
+const ROOTS: &str = if cfg!(target_os = "linux") {
+    "/run/dm"
+} else {
+    "/var/run/dm"
+};
+
 /// The runtime folder. Only its owner may look into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RuntimeDir(PathBuf);
 
 impl RuntimeDir {
     /// The folder that the environment asks for: `DM_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/dm`,
-    /// else `/run/dm` for root or a folder of the user's own under `/tmp`.
+    /// else `/run/dm` for root (`/var/run/dm` where there is no `/run`) or a folder of the user's
+    /// own under `/tmp`.
     pub(crate) fn from_env() -> Result<RuntimeDir, Failure> {
         let value = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let uid = rustix::process::geteuid();
         let chosen = match (value("DM_RUNTIME_DIR"), value("XDG_RUNTIME_DIR")) {
             (Some(dir), _) => PathBuf::from(dir),
             (None, Some(dir)) => Path::new(&dir).join("dm"),
-            (None, None) if uid.is_root() => PathBuf::from("/run/dm"),
+            (None, None) if uid.is_root() => PathBuf::from(ROOTS),
             (None, None) => PathBuf::from(format!("/tmp/dm-{}", uid.as_raw())),
         };
         RuntimeDir::new(&chosen)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::blockdev::{BlockDev, DevInfo, FileDev};
@@ -98,7 +98,7 @@ impl<'a> TableOpener<'a> {
                     format!("no file has number {number}"),
                 )),
             },
-            _ => self.open_path(Path::new(&format!("/dev/block/{number}")), mode),
+            _ => self.open_path(&node_of(number)?, mode),
         }
     }
 
@@ -214,6 +214,32 @@ pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice,
     }
 }
 
+/// The node of the block device with `number`: Linux has a link for each, elsewhere `/dev` is
+/// looked through.
+fn node_of(number: DevNo) -> Result<PathBuf, OpenError> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from(format!("/dev/block/{number}")));
+    }
+    search(Path::new("/dev"), number).ok_or_else(|| {
+        let reason = format!("no block device in /dev has number {number}");
+        OpenError::new(Errno::ENXIO, reason)
+    })
+}
+
+/// A block device's node in `folder` itself.
+fn search(folder: &Path, number: DevNo) -> Option<PathBuf> {
+    let is_it = |path: &PathBuf| {
+        let node = std::fs::symlink_metadata(path);
+        node.is_ok_and(|node| {
+            node.file_type().is_block_device() && DevNo::of_node(node.rdev()) == number
+        })
+    };
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(is_it)
+}
+
 impl Files {
     /// Lets `word` name `dev` in table lines.
     pub(super) fn attach(&self, word: &str, dev: Arc<dyn BlockDev>) -> DevNo {
@@ -253,5 +279,30 @@ impl FileNumbers {
     fn next(&mut self, word: &str) -> u32 {
         self.words.push(word.into());
         u32::try_from(self.words.len() - 1).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_device_is_found_by_its_number() {
+        let folder = Path::new("/dev");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let node = std::fs::symlink_metadata(&path).unwrap();
+            let number = DevNo::of_node(node.rdev());
+            if node.file_type().is_block_device() {
+                let found = search(folder, number).unwrap();
+                let found = std::fs::symlink_metadata(found).unwrap();
+                assert_eq!(DevNo::of_node(found.rdev()), number, "{path:?}");
+            }
+        }
+        let unused = DevNo {
+            major: FILE_MAJOR,
+            minor: 0xf_ffff,
+        };
+        assert_eq!(search(folder, unused), None);
     }
 }
