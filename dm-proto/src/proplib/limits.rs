@@ -5,7 +5,7 @@
 /// # Shape
 /// Memory stays below about 15 times the text's size, and below 300 bytes a value plus the size. Reading and writing
 /// keep no state on the stack; to drop, clone, compare or show a value does (at [`Limits::MAX_DEPTH`] below 512 KiB in
-/// a release build, below 2 MiB unoptimised), which is why that depth holds whatever `depth` says.
+/// a release build; unoptimised below 2 MiB, on s390x more), which is why that depth holds whatever `depth` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most bytes of text. Default: 256 MiB, about a table of 10^6 segments.
