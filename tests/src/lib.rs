@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: a model of tables, targets of their own, a watchdog.
 #![forbid(unsafe_code)]
 
+pub mod assertions;
 pub mod guest;
 pub mod model;
 pub mod replay;

@@ -1,0 +1,81 @@
+//! Names and numbers against NetBSD's own headers.
+
+use dm_proto::netbsd::{WireFlags, keys};
+use dm_tests::assertions::{Assertions, compiler};
+
+const HEADERS: &[&str] = &[
+    "stddef.h",
+    "dev/dm/netbsd-dm.h",
+    "prop/plistref.h",
+    "sys/disk.h",
+    "sys/dkio.h",
+];
+
+/// The names that `netbsd-dm.h` gives to keys.
+const KEYS: &[(&str, &str)] = &[
+    ("DM_IOCTL_COMMAND", keys::COMMAND),
+    ("DM_IOCTL_VERSION", keys::VERSION),
+    ("DM_IOCTL_OPEN", keys::OPEN_COUNT),
+    ("DM_IOCTL_MINOR", keys::MINOR),
+    ("DM_IOCTL_NAME", keys::NAME),
+    ("DM_IOCTL_UUID", keys::UUID),
+    ("DM_IOCTL_TARGET_COUNT", keys::TARGET_COUNT),
+    ("DM_IOCTL_EVENT", keys::EVENT_NR),
+    ("DM_IOCTL_FLAGS", keys::FLAGS),
+    ("DM_IOCTL_CMD_DATA", keys::CMD_DATA),
+    ("DM_TARGETS_NAME", keys::NAME),
+    ("DM_TARGETS_VERSION", keys::VER),
+    ("DM_DEV_NEWNAME", keys::NEWNAME),
+    ("DM_DEV_NAME", keys::NAME),
+    ("DM_DEV_DEV", keys::DEV),
+    ("DM_TABLE_TYPE", keys::TYPE),
+    ("DM_TABLE_START", keys::START),
+    ("DM_TABLE_STAT", keys::STATUS),
+    ("DM_TABLE_LENGTH", keys::LENGTH),
+    ("DM_TABLE_PARAMS", keys::PARAMS),
+];
+
+/// What its flags are called, but for `DM_` before and `_FLAG` behind.
+const FLAGS: &[(&str, WireFlags)] = &[
+    ("READONLY", WireFlags::READ_ONLY),
+    ("SUSPEND", WireFlags::SUSPEND),
+    ("EXISTS", WireFlags::EXISTS),
+    ("PERSISTENT_DEV", WireFlags::PERSISTENT_DEV),
+    ("STATUS_TABLE", WireFlags::STATUS_TABLE),
+    ("ACTIVE_PRESENT", WireFlags::ACTIVE_PRESENT),
+    ("INACTIVE_PRESENT", WireFlags::INACTIVE_PRESENT),
+    ("BUFFER_FULL", WireFlags::BUFFER_FULL),
+    ("SKIP_BDGET", WireFlags::SKIP_BDGET),
+    ("SKIP_LOCKFS", WireFlags::SKIP_LOCKFS),
+    ("NOFLUSH", WireFlags::NOFLUSH),
+    ("QUERY_INACTIVE_TABLE", WireFlags::QUERY_INACTIVE_TABLE),
+];
+
+#[test]
+#[ignore = "needs a C compiler for NetBSD: tests/run netbsd"]
+fn wrong_number_is_noticed() {
+    let mut wrong = Assertions::with(HEADERS);
+    wrong.number("DM_IOCTL", 0xfc_u64);
+    let output = wrong.compile(&compiler());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("ours is 0xfc"),
+        "{said}"
+    );
+    let mut wrong = Assertions::with(HEADERS);
+    wrong.text("DM_IOCTL_OPEN", "open-count");
+    assert!(!wrong.compile(&compiler()).status.success());
+}
+
+#[test]
+#[ignore = "needs a C compiler for NetBSD: tests/run netbsd"]
+fn keys_and_flags_are_those_of_the_header() {
+    let mut all = Assertions::with(HEADERS);
+    for (name, key) in KEYS {
+        all.text(name, key);
+    }
+    for (name, flag) in FLAGS {
+        all.number(&format!("DM_{name}_FLAG"), flag.bits());
+    }
+    all.hold(&compiler());
+}
