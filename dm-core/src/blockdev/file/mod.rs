@@ -61,7 +61,14 @@ impl FileDev {
     fn of(mut file: File, path: &Path, kind: FileKind, mode: TableMode) -> io::Result<FileDev> {
         let bytes = match kind {
             FileKind::Regular => file.metadata()?.len(),
-            FileKind::Block => file.seek(SeekFrom::End(0))?,
+            FileKind::Block => match file.seek(SeekFrom::End(0))? {
+                // Not every system has it in the node: better none than an empty one.
+                0 if !cfg!(target_os = "linux") => {
+                    let reason = "the system does not tell the size of this block device";
+                    return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+                }
+                bytes => bytes,
+            },
         };
         let limits = match kind {
             FileKind::Regular => Limits::DEFAULT,
@@ -105,6 +112,7 @@ fn open_error(error: &io::Error) -> OpenError {
     let errno = Errno::from(error);
     match errno {
         Errno::EIO => OpenError::new(errno, error.to_string()),
+        _ if error.raw_os_error().is_none() => OpenError::new(errno, error.to_string()),
         _ => OpenError::new(errno, errno.to_string()),
     }
 }
