@@ -7,9 +7,9 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    check, clear, completions, create, daemon, deps, explain, export, info, load, ls, message,
-    plist, quickstart, remove, remove_all, rename, resume, run, status, suspend, table, targets,
-    version, wait,
+    check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls,
+    message, plist, quickstart, remove, remove_all, rename, resume, run, status, suspend, table,
+    targets, version, wait,
 };
 
 /// A verb.

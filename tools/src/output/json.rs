@@ -85,7 +85,7 @@ pub(crate) fn typed(text: &impl Serialize) -> Value {
 }
 
 /// A line, with what its text means if that is known.
-fn line(line: &TableLine, text: &str, typed: Option<Value>) -> Value {
+pub(crate) fn line(line: &TableLine, text: &str, typed: Option<Value>) -> Value {
     json!({
         "start": line.start.0,
         "length": line.length.0,

@@ -74,7 +74,7 @@ impl Run for Plan {
             .extend(lines.iter().map(|line| format!("{line}\n")));
         let fields: Value = lines
             .iter()
-            .map(|line| json::line(line, "params"))
+            .map(|line| json::line(line, "params", None))
             .collect();
         answer.field("lines", fields);
         Ok(())
