@@ -12,6 +12,7 @@ use dm_tests::guest::protocol::{Message, Request};
 
 mod faults;
 mod kernel;
+mod labels;
 mod linear;
 mod programs;
 mod scenarios;
@@ -39,6 +40,14 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "kernel_refuses_what_we_refuse",
         typed::kernel_refuses_what_we_refuse,
+    ),
+    (
+        "kernel_finds_the_same_partitions",
+        labels::kernel_finds_the_same_partitions,
+    ),
+    (
+        "tables_leave_labels_alone",
+        labels::tables_leave_labels_alone,
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
