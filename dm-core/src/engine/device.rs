@@ -1,10 +1,11 @@
 //! A mapped device: its identity, its two slots, its state.
 
+mod open;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use crate::blockdev::{BlockDev, DevInfo, Extent, ExtentKind, push_extent};
 use crate::command::{DeviceInfo, Geometry, Slot, SuspendOptions};
 use crate::component::TableMode;
 use crate::device::{Action, Event, Refusal, State, next};
@@ -12,17 +13,19 @@ use crate::devid::DevNo;
 use crate::errno::Errno;
 use crate::error::{DmError, ErrorKind};
 use crate::flags::DeviceFlags;
-use crate::io::{Io, IoError};
+use crate::io::Io;
 use crate::locks::lock;
 use crate::names::{DmName, DmUuid};
-use crate::table::{Reach, Table};
-use crate::target::{FlushMode, Host, Route, Work};
-use crate::units::SectorRange;
+use crate::table::Table;
+use crate::target::{FlushMode, Host, Work};
 use crate::workers;
 
 use super::event::{Cancel, Events};
 use super::lane::Lane;
 use super::registry::Inner;
+
+pub use self::open::OpenDevice;
+pub(super) use self::open::open_core;
 
 /// A mapped device.
 pub(super) struct Core {
@@ -36,6 +39,8 @@ pub(super) struct Core {
     slots: Mutex<Slots>,
     /// A suspend without flush is under way.
     handing_back: AtomicBool,
+    /// The mapped devices that its tables have open, and how.
+    below: Mutex<Vec<(TableMode, Weak<OpenDevice>)>>,
 }
 
 struct Slots {
@@ -52,11 +57,6 @@ struct Slots {
     gone: bool,
     /// What its users are told; all zero if they are told none.
     geometry: Geometry,
-}
-
-/// An open mapped device: it can not be removed, unless by force, until this is dropped.
-pub struct OpenDevice {
-    core: Arc<Core>,
 }
 
 /// What a device offers its targets.
@@ -89,6 +89,7 @@ impl Core {
             suspend: Mutex::new(()),
             slots: Mutex::new(slots),
             handing_back: AtomicBool::new(false),
+            below: Mutex::default(),
         }
     }
 
@@ -432,106 +433,6 @@ impl From<Refusal> for DmError {
         DmError::new(kind)
             .with_errno(refusal.errno())
             .with_source(refusal)
-    }
-}
-
-impl OpenDevice {
-    /// Its number.
-    pub fn number(&self) -> DevNo {
-        self.core.number
-    }
-
-    /// Its name now.
-    pub fn name(&self) -> DmName {
-        self.core.name()
-    }
-
-    /// The geometry that it was given, unless its size changed since.
-    pub fn geometry(&self) -> Option<Geometry> {
-        self.core.info(Slot::Active).geometry
-    }
-}
-
-impl Drop for OpenDevice {
-    fn drop(&mut self) {
-        let mut slots = lock(&self.core.slots);
-        slots.open_count -= 1;
-        if slots.open_count > 0 {
-            return;
-        }
-        let gone = slots.gone;
-        drop(slots);
-        if let (false, Some(engine)) = (gone, self.core.engine.upgrade()) {
-            engine.last_close(&self.core);
-        }
-    }
-}
-
-impl BlockDev for OpenDevice {
-    fn submit(&self, io: Io) {
-        self.core.submit(io);
-    }
-
-    fn info(&self) -> DevInfo {
-        let mut info = DevInfo::new(Default::default());
-        if let Some(table) = self.core.lane.table() {
-            info.size = table.size();
-            info.read_only = table.mode() == TableMode::ReadOnly;
-            info.limits = table.limits();
-        }
-        info
-    }
-
-    fn extents(&self, range: SectorRange) -> Result<Vec<Extent>, IoError> {
-        let table = self
-            .core
-            .lane
-            .table()
-            .ok_or(IoError::Errno(self.core.gone_errno()))?;
-        if range.end().0 > table.size().0 {
-            return Err(Errno::EIO.into());
-        }
-        let mut extents = Vec::new();
-        let mut rest = range;
-        while !rest.is_empty() {
-            let segment = &table.segments()[table.find(rest.start())];
-            let (run, next) = rest.split_at(segment.reach(rest, Reach::Cut));
-            match segment.target().route(segment.relative(run)) {
-                Route::Zero => push_extent(
-                    &mut extents,
-                    Extent {
-                        range: run,
-                        kind: ExtentKind::Hole,
-                    },
-                ),
-                Route::To { component, at } => {
-                    let below = run.moved_to(at).unwrap_or_default();
-                    for extent in component.dev().extents(below)? {
-                        let up = extent.range.start().0 - below.start().0 + run.start().0;
-                        let range = extent.range.moved_to(crate::units::Sector(up));
-                        let range = range.unwrap_or_default();
-                        push_extent(
-                            &mut extents,
-                            Extent {
-                                range,
-                                kind: extent.kind,
-                            },
-                        );
-                    }
-                }
-                Route::Fail(_) | Route::Opaque => {
-                    push_extent(
-                        &mut extents,
-                        Extent {
-                            range: run,
-                            kind: ExtentKind::Data,
-                        },
-                    );
-                }
-            }
-            rest = next;
-        }
-        Ok(extents)
     }
 }
 

@@ -98,7 +98,7 @@ impl Engine {
     pub fn open(&self, id: &DevId, mode: TableMode) -> Result<OpenDevice, DmError> {
         self.inner
             .find(id)
-            .and_then(|core| opener::open_core(&core, mode))
+            .and_then(|core| device::open_core(&core, mode))
             .map_err(|error| error.about("open", Some(id.to_string())))
     }
 

@@ -9,11 +9,10 @@ use crate::blockdev::{BlockDev, DevInfo, FileDev};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
-use crate::error::{DmError, ErrorKind};
 use crate::locks::lock;
 use crate::names::DmName;
 
-use super::device::{Core, OpenDevice};
+use super::device::Core;
 use super::registry::{Inner, MAPPED_MAJOR};
 use super::stack::Stack;
 
@@ -105,12 +104,12 @@ impl<'a> TableOpener<'a> {
     fn open_mapped(&mut self, core: &Arc<Core>, mode: TableMode) -> Result<Component, OpenError> {
         let stack = self.stack.get_or_insert_with(|| Stack::of(self.engine));
         stack.check(self.owner, core)?;
-        let number = core.number;
+        let (owner, number) = (self.owner, core.number);
         self.share(number, || {
-            let device = open_core(core, mode).map_err(|error| {
+            let device = owner.open_below(core, mode).map_err(|error| {
                 OpenError::new(error.context.errno.unwrap_or(Errno::ENXIO), error.reason())
             })?;
-            Ok(Component::new(Arc::new(device), number, number.to_string()))
+            Ok(Component::new(device, number, number.to_string()))
         })
     }
 
@@ -200,18 +199,6 @@ pub(super) fn probe(engine: &Inner, word: &str) -> Result<(DevNo, DevInfo), Open
     let owner = Arc::new(Core::new(Weak::new(), number, name, None));
     let component = TableOpener::new(engine, &owner).open(word, TableMode::ReadWrite)?;
     Ok((component.number(), component.dev().info()))
-}
-
-/// Opens a mapped device, for writing only if it can be written.
-pub(super) fn open_core(core: &Arc<Core>, mode: TableMode) -> Result<OpenDevice, DmError> {
-    let device = core.open()?;
-    match mode {
-        TableMode::ReadWrite if device.info().read_only => Err(DmError::because(
-            ErrorKind::Permission,
-            "the device is read-only",
-        )),
-        _ => Ok(device),
-    }
 }
 
 /// The node of the block device with `number`: Linux has a link for each, elsewhere `/dev` is
