@@ -1,11 +1,14 @@
 //! Real kernels in QEMU, each booted once for all its checks.
 //!
-//! `DM_GUEST_CHECK=name` runs one check alone. Where there is no guest to be had (no Debian, no
-//! network), the tests fail in CI; elsewhere they say that they are skipped, and why.
+//! `DM_GUEST_CHECK=name,name` runs these checks alone, `DM_GUEST_LIMIT` are the seconds that a
+//! check may take, and `DM_GUEST_APPEND` is what else the kernel's command line has. Where there is
+//! no guest to be had (no Debian, no network), the tests fail in CI; elsewhere they say that they
+//! are skipped, and why.
 
 use std::io::Write;
+use std::time::Duration;
 
-use dm_tests::guest::{Failure, Guest, Kernel, Trouble};
+use dm_tests::guest::{CHECK_LIMIT, Failure, Guest, Kernel, Trouble};
 
 /// A booted guest, or none where none can be.
 fn boot(test: &str, kernel: Kernel) -> Option<Guest> {
@@ -28,20 +31,23 @@ fn skip(test: &str, reason: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
 }
 
-/// Runs the checks that the guest has; or those of `only`, or the one that is asked for.
+/// Runs the checks that the guest has; or those of `only`, or those that are asked for.
 fn run_suite(test: &str, kernel: Kernel, only: Option<&[&str]>) {
     let Some(mut guest) = boot(test, kernel) else {
         return;
     };
     let checks: Vec<String> = match (std::env::var("DM_GUEST_CHECK"), only) {
-        (Ok(check), _) => vec![check],
+        (Ok(checks), _) => checks.split(',').map(String::from).collect(),
         (Err(_), Some(only)) => only.iter().map(|check| (*check).to_owned()).collect(),
         (Err(_), None) => guest.checks(),
     };
     assert!(!checks.is_empty(), "the suite has no checks");
+    let limit = std::env::var("DM_GUEST_LIMIT").map_or(CHECK_LIMIT, |seconds| {
+        Duration::from_secs(seconds.parse().expect("DM_GUEST_LIMIT: seconds"))
+    });
     let mut failed = Vec::new();
     for (done, check) in checks.iter().enumerate() {
-        match guest.run(check) {
+        match guest.run_within(check, limit) {
             Ok(()) => {}
             Err(Failure {
                 trouble: trouble @ Trouble::Check { .. },
@@ -88,9 +94,9 @@ const CORE: &[&str] = &[
 
 #[test]
 fn linux_arm64() {
-    if let Ok(check) = std::env::var("DM_GUEST_CHECK")
-        && !CORE.contains(&&*check)
-    {
+    let asked = std::env::var("DM_GUEST_CHECK").unwrap_or_default();
+    let mut asked = asked.split(',').filter(|check| !check.is_empty());
+    if let Some(check) = asked.find(|check| !CORE.contains(check)) {
         return skip("linux_arm64", &format!("{check} needs tools that it lacks"));
     }
     run_suite("linux_arm64", Kernel::V6_12Arm64, Some(CORE));

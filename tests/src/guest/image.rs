@@ -17,6 +17,9 @@ const UNAVAILABLE: i32 = 77;
 /// The kernel's command line, but for its console. Each record that the suite writes must come; an
 /// oops is the end.
 const APPEND: &str = "quiet panic=-1 oops=panic mitigations=off printk.devkmsg=on";
+/// The variable with what else the kernel's command line has. Words `NAME=VALUE` that the kernel
+/// does not know become variables of the guest's programs.
+const MORE: &str = "DM_GUEST_APPEND";
 
 /// A kernel that guests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +158,8 @@ impl Image {
     }
 
     fn command(&self, accel: Accel) -> Command {
+        let more = std::env::var(MORE).unwrap_or_default();
+        let append = format!("console={} {APPEND} {more}", self.console);
         let mut command = Command::new(&self.qemu);
         command
             .args(["-accel", accel.argument(), "-m", "2048", "-smp", "2"])
@@ -168,7 +173,7 @@ impl Image {
                 "stdio",
             ])
             .arg("-append")
-            .arg(format!("console={} {APPEND}", self.console))
+            .arg(append.trim_end())
             .arg("-kernel")
             .arg(&self.vmlinuz)
             .arg("-initrd")

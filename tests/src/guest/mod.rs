@@ -41,7 +41,7 @@ use machine::{Heard, Machine};
 use protocol::{Message, Request};
 
 /// What a check may take, if nobody says otherwise.
-pub const CHECK_LIMIT: Duration = Duration::from_secs(60);
+pub const CHECK_LIMIT: Duration = Duration::from_secs(120);
 /// What a boot may take under software emulation on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 /// What powering off may take.

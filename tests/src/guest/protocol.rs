@@ -168,9 +168,15 @@ impl fmt::Display for Message {
 
 /// Whether a line tells that the kernel is broken, or what runs it.
 pub fn is_kernel_trouble(line: &str) -> bool {
-    ["Kernel panic", "BUG:", "Oops", "KVM internal error"]
-        .iter()
-        .any(|words| line.contains(words))
+    [
+        "Kernel panic",
+        "BUG:",
+        "] BUG ",
+        "Oops",
+        "KVM internal error",
+    ]
+    .iter()
+    .any(|words| line.contains(words))
 }
 
 #[cfg(test)]
