@@ -3,8 +3,8 @@
 use super::step::{
     Step, clear, close, create, create_minor, create_uuid, deps, deps_inactive, info,
     info_inactive, info_uuid, list, load, load_ro, message, open, read, remove, remove_all,
-    remove_deferred, rename, resume, set_uuid, status, status_inactive, suspend, suspend_noflush,
-    table, table_inactive, wait, write,
+    remove_all_deferred, remove_deferred, remove_forced, rename, resume, set_uuid, status,
+    status_inactive, suspend, suspend_noflush, table, table_inactive, wait, wait_while, write,
 };
 
 /// A script with its name.
@@ -20,6 +20,11 @@ fn many(lines: u64) -> String {
     (0..lines)
         .map(|at| format!("{at} 1 linear $0 {}\n", at % 500))
         .collect()
+}
+
+/// A name of 127 bytes.
+fn long(last: char) -> String {
+    format!("{}{last}", "n".repeat(126))
 }
 
 /// Every script. `$0` and `$1` are the base devices.
@@ -66,7 +71,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "uuid of a device with a table raises an event", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), set_uuid("a", "U"), info("a")] },
     Scenario { name: "by uuid", steps: || vec![create_uuid("a", "LVM-x"), load("a", "0 8 zero"), resume("a"), info_uuid("LVM-x"), info_uuid("LVM-y")] },
     Scenario { name: "wait with an old and a future event number", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), rename("a", "b"), info("b"), wait("b", 0), wait("b", 99)] },
-    Scenario { name: "wait for the present event number", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), Step::WaitWhile { device: "a".into(), event: 0, steps: vec![info("a"), rename("a", "b")] }, info("b")] },
+    Scenario { name: "wait for the present event number", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), wait_while("a", 0, vec![info("a"), rename("a", "b")]), info("b")] },
     Scenario { name: "wait of a device without a table", steps: || vec![create("a"), wait("a", 5), info("a")] },
     Scenario { name: "events over swaps", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), info("a"), load("a", "0 16 linear $0 8"), resume("a"), info("a"), suspend("a"), resume("a"), info("a")] },
     Scenario { name: "read-only table", steps: || vec![create("a"), load_ro("a", "0 16 linear $0 8"), info("a"), info_inactive("a"), resume("a"), info("a"), read("a", 0, 8), write("a", 0, 8, 1), load("a", "0 16 linear $0 8"), info_inactive("a"), resume("a"), info("a"), write("a", 0, 8, 1)] },
@@ -110,4 +115,39 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "wrong table: striped with a missing stripe", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), load("a", "0 16 linear $0 8"), load("a", "0 16 striped 2 8 $0 0"), info("a"), table("a")] },
     Scenario { name: "wrong table: striped with a word too many", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), load("a", "0 16 linear $0 8"), load("a", "0 16 striped 2 8 $0 0 $1 0 x"), info("a"), table("a")] },
     Scenario { name: "wrong table: good line, then a bad one", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), load("a", "0 16 linear $0 8"), load("a", "0 8 zero\n8 8 linear $0 x"), info("a"), table("a")] },
+    Scenario { name: "every verb of no device", steps: || vec![resume("a"), suspend("a"), load("a", "0 8 zero"), clear("a"), remove("a"), remove_deferred("a"), rename("a", "b"), set_uuid("a", "U"), info("a"), info_inactive("a"), info_uuid("U"), table("a"), status("a"), deps("a"), wait("a", 0), message("a", 0, "word"), open("a"), list()] },
+    Scenario { name: "inactive slot that is empty", steps: || vec![create("a"), table_inactive("a"), status_inactive("a"), deps_inactive("a"), info_inactive("a"), load("a", "0 8 zero"), resume("a"), table_inactive("a"), deps_inactive("a"), load("a", "0 16 linear $0 8"), clear("a"), table_inactive("a"), status_inactive("a"), deps_inactive("a"), info_inactive("a")] },
+    Scenario { name: "inactive table alone", steps: || vec![create("a"), load("a", "0 16 linear $0 8\n16 8 linear $1 0"), info("a"), info_inactive("a"), table("a"), table_inactive("a"), deps("a"), deps_inactive("a"), open("a"), info("a"), close("a"), clear("a"), info("a")] },
+    Scenario { name: "inactive table that is read-only", steps: || vec![create("a"), load("a", "0 16 linear $0 8"), resume("a"), load_ro("a", "0 8 zero\n8 8 linear $1 0"), info("a"), info_inactive("a"), table_inactive("a"), status_inactive("a"), deps_inactive("a"), write("a", 0, 8, 3), resume("a"), info("a"), read("a", 0, 16), write("a", 0, 8, 3)] },
+    Scenario { name: "read-only table on a read-only device", steps: || vec![create("a"), load_ro("a", "0 64 linear $0 0"), resume("a"), create("b"), load_ro("b", "0 16 linear /dev/mapper/a 8"), resume("b"), info("b"), info("a"), read("b", 0, 8), write("b", 0, 8, 1), table("b")] },
+    Scenario { name: "names of 127 bytes that differ in the last", steps: || vec![create(&long('x')), create(&long('y')), list(), rename(&long('x'), &long('y')), rename(&long('x'), &long('z')), info(&long('z')), load(&long('z'), "0 8 zero"), resume(&long('z')), table(&long('z')), remove(&long('y')), list()] },
+    Scenario { name: "rename in a circle", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 16 linear $0 8"), resume("b"), rename("a", "c"), rename("b", "a"), rename("c", "b"), list(), table("a"), table("b"), info("a"), info("b")] },
+    Scenario { name: "rename onto an existing name with tables", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 16 zero"), resume("b"), rename("a", "b"), info("a"), info("b"), table("a"), table("b")] },
+    Scenario { name: "rename onto a name that was removed", steps: || vec![create("a"), create("b"), remove("b"), rename("a", "b"), create("a"), list()] },
+    Scenario { name: "uuid of a removed device", steps: || vec![create_uuid("a", "U"), remove("a"), create_uuid("b", "U"), info_uuid("U"), create("a"), set_uuid("a", "U"), list()] },
+    Scenario { name: "uuid of the creation stays", steps: || vec![create_uuid("a", "U"), set_uuid("a", "V"), set_uuid("a", "U"), info("a"), load("a", "0 8 zero"), resume("a"), set_uuid("a", "V"), info("a"), rename("a", "b"), info_uuid("U")] },
+    Scenario { name: "wait for a target's event", steps: || vec![create("e"), load("e", "0 64 error"), resume("e"), create("a"), load("a", "0 64 striped 2 8 $0 0 /dev/mapper/e 0"), resume("a"), wait_while("a", 0, vec![read("a", 8, 8)]), wait("a", 0), info("a"), wait_while("a", 1, vec![read("a", 8, 8), info("a")]), info("a")] },
+    Scenario { name: "two wait for one event", steps: || vec![create("e"), load("e", "0 64 error"), resume("e"), create("a"), load("a", "0 64 striped 2 8 $0 0 /dev/mapper/e 0"), resume("a"), wait_while("a", 0, vec![wait_while("a", 0, vec![read("a", 8, 8)])]), info("a")] },
+    Scenario { name: "wait while it is removed", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), wait_while("a", 0, vec![remove("a")]), info("a"), wait("a", 0)] },
+    Scenario { name: "wait of a device that a deferred remove takes", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), remove_deferred("a"), wait_while("a", 0, vec![close("a")]), info("a")] },
+    Scenario { name: "deferred remove twice", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), remove_deferred("a"), remove_deferred("a"), remove("a"), remove_all(), info("a"), close("a"), list()] },
+    Scenario { name: "deferred remove with two users", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), open("a"), remove_deferred("a"), close("a"), info("a"), close("a"), info("a")] },
+    Scenario { name: "deferred remove of one that goes on working", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), remove_deferred("a"), rename("a", "b"), set_uuid("b", "U"), info("b"), load("b", "0 16 linear $0 8"), resume("b"), info("b"), suspend("b"), info("b"), resume("b"), clear("b"), info("b"), close("a"), list()] },
+    Scenario { name: "deferred remove keeps the name", steps: || vec![create_uuid("a", "U"), load("a", "0 8 zero"), resume("a"), open("a"), remove_deferred("a"), create("a"), create_uuid("b", "U"), close("a"), create_uuid("a", "U"), list()] },
+    Scenario { name: "deferred remove of a suspended device", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), suspend("a"), remove_deferred("a"), info("a"), close("a"), list()] },
+    Scenario { name: "deferred remove under an inactive table", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 8 linear /dev/mapper/a 0"), remove_deferred("a"), info("a"), clear("b"), info("a"), list()] },
+    Scenario { name: "deferred remove when a swap lets go", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 8 linear /dev/mapper/a 0"), resume("b"), remove_deferred("a"), load("b", "0 8 zero"), info("a"), resume("b"), info("a"), list()] },
+    Scenario { name: "deferred remove of a stack", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 8 linear /dev/mapper/a 0"), resume("b"), open("b"), remove_deferred("a"), remove_deferred("b"), info("a"), info("b"), close("b"), list()] },
+    Scenario { name: "deferred remove of all", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), open("a"), remove_all_deferred(), info("a"), list(), close("a"), list()] },
+    Scenario { name: "remove all of a stack", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), create("b"), load("b", "0 8 linear /dev/mapper/a 0"), resume("b"), create("c"), load("c", "0 8 linear /dev/mapper/b 0"), resume("c"), suspend("b"), remove_all(), list()] },
+    Scenario { name: "forced remove of an unused device", steps: || vec![create("a"), load("a", "0 8 linear $0 0"), resume("a"), remove_forced("a"), remove_forced("a"), list()] },
+    Scenario { name: "forced remove of an open device", steps: || vec![create("a"), load("a", "0 8 linear $0 0"), resume("a"), open("a"), remove_forced("a"), info("a"), close("a"), list()] },
+    Scenario { name: "message that nobody takes", steps: || vec![create("a"), message("a", 0, "word"), load("a", "0 8 zero\n8 8 linear $0 0"), resume("a"), message("a", 0, "word"), message("a", 8, "two words"), message("a", 16, "word"), message("a", 0, "@nonesuch"), message("a", 0, ""), info("a")] },
+    Scenario { name: "swap while open", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), open("a"), load("a", "0 64 linear $0 0"), resume("a"), info("a"), write("a", 56, 8, 2), read("a", 48, 16), close("a"), info("a")] },
+    Scenario { name: "stands on a suspended device", steps: || vec![create("a"), load("a", "0 64 linear $0 0"), resume("a"), suspend("a"), create("b"), load("b", "0 32 linear /dev/mapper/a 0"), resume("b"), info("b"), info("a"), suspend("b"), resume("a"), resume("b"), write("b", 0, 8, 4), read("a", 0, 16)] },
+    Scenario { name: "both tables stand on one device", steps: || vec![create("a"), load("a", "0 64 zero"), resume("a"), create("b"), load("b", "0 16 linear /dev/mapper/a 0\n16 8 linear /dev/mapper/a 32"), info("a"), resume("b"), load("b", "0 16 linear /dev/mapper/a 8"), info("a"), load_ro("b", "0 16 linear /dev/mapper/a 0"), info("a"), resume("b"), info("a"), load("b", "0 8 zero"), info("a"), resume("b"), info("a")] },
+    Scenario { name: "stands on itself", steps: || vec![create("a"), load("a", "0 64 zero"), resume("a"), load("a", "0 8 linear /dev/mapper/a 0"), clear("a"), info("a"), table("a")] },
+    Scenario { name: "two that stand on each other", steps: || vec![create("a"), load("a", "0 64 zero"), resume("a"), create("b"), load("b", "0 64 linear /dev/mapper/a 0"), resume("b"), load("a", "0 64 linear /dev/mapper/b 0"), clear("a"), info("a"), info("b")] },
+    Scenario { name: "minor numbers are used again", steps: || vec![create_minor("a", 5), create("b"), create("c"), remove("b"), create("d"), remove("a"), create_minor("e", 5), create("f"), list()] },
+    Scenario { name: "table of 10,000 lines comes and goes", steps: || vec![create("a"), load("a", "0 8 zero"), resume("a"), load("a", &many(10_000)), info_inactive("a"), status_inactive("a"), deps_inactive("a"), resume("a"), load("a", "0 8 zero"), info("a"), resume("a"), info("a"), table("a")] },
 ];

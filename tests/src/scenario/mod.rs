@@ -1,6 +1,7 @@
 //! One script, every driver: steps that run on the engine and on a kernel, and leave transcripts
 //! that must be equal.
 
+mod care;
 mod drivers;
 mod kernel;
 mod list;

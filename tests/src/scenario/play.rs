@@ -14,6 +14,7 @@ use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 
+use super::care::Care;
 use super::step::Step;
 
 /// An open device, as a driver gives it.
@@ -51,6 +52,7 @@ pub fn play(steps: &[Step], world: &World<'_>) -> Vec<String> {
     let mut player = Player {
         world,
         open: BTreeMap::new(),
+        care: Care::default(),
     };
     let lines = steps.iter().map(|step| player.step(step)).collect();
     player.clean();
@@ -60,6 +62,7 @@ pub fn play(steps: &[Step], world: &World<'_>) -> Vec<String> {
 struct Player<'a> {
     world: &'a World<'a>,
     open: BTreeMap<String, Vec<Box<dyn Disk>>>,
+    care: Care,
 }
 
 impl Player<'_> {
@@ -77,9 +80,12 @@ impl Player<'_> {
                 } else {
                     said
                 };
-                let outcome = match Step::load_command(device, &self.with_bases(table), *mode) {
-                    Ok(command) => self.ask(command),
-                    Err(error) => format!("does not parse: {error}"),
+                let outcome = match self.with_bases(table) {
+                    Some(table) => match Step::load_command(device, &table, *mode) {
+                        Ok(command) => self.ask(command),
+                        Err(error) => format!("does not parse: {error}"),
+                    },
+                    None => "names a device that is not there".to_owned(),
                 };
                 format!("load {device} {said}: {outcome}")
             }
@@ -93,8 +99,7 @@ impl Player<'_> {
             }
             Step::Close(device) => {
                 let closed = self.open.get_mut(device).and_then(Vec::pop).is_some();
-                // A deferred removal happens a moment after the last close.
-                thread::sleep(Duration::from_millis(150));
+                self.care.settle(self.world.backend);
                 format!("close {device}: {closed}")
             }
             Step::Write {
@@ -140,9 +145,14 @@ impl Player<'_> {
             thread::sleep(Duration::from_millis(100));
             let early = waiter.is_finished();
             let meanwhile: Vec<String> = steps.iter().map(|step| self.step(step)).collect();
-            let outcome = waiter
-                .join()
-                .map_or_else(|_| "panic".into(), |end| self.outcome(end));
+            let end = waiter.join().map(|mut end| {
+                // Whoever raised the event may have closed the device meanwhile, or not.
+                if let Ok(Reply::Lines(info, _)) = &mut end {
+                    info.open_count = 0;
+                }
+                end
+            });
+            let outcome = end.map_or_else(|_| "panic".into(), |end| self.outcome(end));
             format!(
                 "{said} (early: {early}) while [{}]: {outcome}",
                 meanwhile.join("; ")
@@ -150,32 +160,38 @@ impl Player<'_> {
         })
     }
 
-    fn with_bases(&self, table: &str) -> String {
+    /// The table with the devices that scripts name in it; `None` if one is not there.
+    fn with_bases(&self, table: &str) -> Option<String> {
         let mut text = table.to_owned();
         for (at, base) in self.world.bases.iter().enumerate() {
             text = text.replace(&format!("${at}"), base);
         }
         // By number: a kernel's device has no node before its first resume.
         let words = text.split_inclusive([' ', '\n']).map(|word| {
-            let device = word.trim_end().strip_prefix("/dev/mapper/")?;
-            let device = super::step::name(device).into();
+            let Some(device) = word.trim_end().strip_prefix("/dev/mapper/") else {
+                return Some(word.to_owned());
+            };
             let command = Command::Info {
-                device,
+                device: super::step::name(device).into(),
                 slot: Slot::Active,
             };
-            let Ok(Reply::Device(info)) = self.world.backend.call(command) else {
-                return None;
-            };
-            Some(format!("{}{}", info.number, &word[word.trim_end().len()..]))
+            match self.world.backend.call(command) {
+                Ok(Reply::Device(info)) => {
+                    Some(format!("{}{}", info.number, &word[word.trim_end().len()..]))
+                }
+                _ => None,
+            }
         });
-        let words = words.zip(text.split_inclusive([' ', '\n']));
-        words
-            .map(|(number, word)| number.unwrap_or_else(|| word.to_owned()))
-            .collect()
+        words.collect()
     }
 
-    fn ask(&self, command: Command) -> String {
-        self.outcome(self.world.backend.call(command))
+    fn ask(&mut self, command: Command) -> String {
+        if self.care.leaves_out(&command) {
+            return "left out".to_owned();
+        }
+        let end = self.world.backend.call(command.clone());
+        self.care.note(&command, &end, self.world.backend);
+        self.outcome(end)
     }
 
     fn outcome(&self, end: Result<Reply, DmError>) -> String {

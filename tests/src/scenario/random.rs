@@ -6,9 +6,57 @@ use super::step::{self, Step};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
+/// Devices that others stand on. Each of their tables is equally long, so that quirk 22, which is
+/// about lengths, is not met all the time.
+const FLOORS: [&str; 2] = ["x", "y"];
+const FLOOR_SECTORS: u64 = 64;
+
 /// `count` random steps. Equal seeds give equal steps.
 pub fn random_steps(rng: &mut Rng, count: usize) -> Vec<Step> {
-    (0..count).map(|_| random_step(rng)).collect()
+    let floors = FLOORS.iter().flat_map(|floor| {
+        let table = floor_table(floor, 0);
+        [
+            step::create(floor),
+            step::load(floor, &table),
+            step::resume(floor),
+        ]
+    });
+    let mut steps: Vec<Step> = floors.take(count).collect();
+    steps.extend((steps.len()..count).map(|_| match rng.u8(0..8) {
+        0 => floor_step(rng),
+        _ => random_step(rng),
+    }));
+    steps
+}
+
+/// A step of a device that others stand on. It keeps its name, which tables say.
+fn floor_step(rng: &mut Rng) -> Step {
+    let floor = FLOORS[rng.usize(..FLOORS.len())];
+    match rng.u8(0..16) {
+        0..=2 => step::load(floor, &floor_table(floor, rng.u8(..))),
+        3..=5 => step::resume(floor),
+        6 => step::suspend(floor),
+        7 => step::suspend_noflush(floor),
+        8 => step::remove(floor),
+        9 => step::remove_deferred(floor),
+        10 => step::message(floor, 0, "@cancel_deferred_remove"),
+        11 => step::clear(floor),
+        12 => step::open(floor),
+        13 => step::close(floor),
+        14 => step::deps(floor),
+        _ => step::info(floor),
+    }
+}
+
+/// A table of a device that others stand on; the second may stand on the first.
+fn floor_table(floor: &str, choice: u8) -> String {
+    let line = match choice % 4 {
+        0 if floor == FLOORS[1] => "linear /dev/mapper/x 0",
+        1 => "striped 2 8 $0 0 $1 0",
+        2 => "zero",
+        _ => "linear $0 64",
+    };
+    format!("0 {FLOOR_SECTORS} {line}\n")
 }
 
 fn random_step(rng: &mut Rng) -> Step {
@@ -42,8 +90,8 @@ fn random_step(rng: &mut Rng) -> Step {
     }
 }
 
-/// A table of one to three lines over the base devices; sometimes a wrong one. It does not stand
-/// on other mapped devices, whose lengths change: quirk 22 would be met all the time.
+/// A table of one to three lines over the base devices and those that others stand on; sometimes a
+/// wrong one.
 fn random_table(rng: &mut Rng) -> String {
     let mut text = String::new();
     let mut start = 0;
@@ -58,6 +106,11 @@ fn random_table(rng: &mut Rng) -> String {
                 rng.u64(..40),
                 40 + rng.u64(..20)
             ),
+            3 | 4 => {
+                let floor = FLOORS[usize::from(base)];
+                let most = FLOOR_SECTORS - length;
+                format!("linear /dev/mapper/{floor} {}", rng.u64(..=most))
+            }
             _ => format!("linear ${base} {}", rng.u64(..64)),
         };
         text.push_str(&format!("{start} {length} {line}\n"));

@@ -154,6 +154,21 @@ pub fn remove_deferred(device: &str) -> Step {
     })
 }
 
+/// Removes, after it made the io of who has it open fail.
+pub fn remove_forced(device: &str) -> Step {
+    Step::Ask(Command::Remove {
+        device: id(device),
+        mode: RemoveMode::Forced,
+    })
+}
+
+/// Removes all, what is in use when its last user closes it.
+pub fn remove_all_deferred() -> Step {
+    Step::Ask(Command::RemoveAll {
+        mode: RemoveMode::Deferred,
+    })
+}
+
 /// Removes all that is not in use.
 pub fn remove_all() -> Step {
     Step::Ask(Command::RemoveAll {
@@ -264,6 +279,15 @@ pub fn deps_inactive(device: &str) -> Step {
 /// Lists the devices.
 pub fn list() -> Step {
     Step::Ask(Command::List(ListFilter::ALL))
+}
+
+/// Waits for another event than `event` while the steps are done.
+pub fn wait_while(device: &str, event: u32, steps: Vec<Step>) -> Step {
+    Step::WaitWhile {
+        device: device.into(),
+        event,
+        steps,
+    }
 }
 
 /// Waits for an event.
