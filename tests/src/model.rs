@@ -66,6 +66,12 @@ struct Free {
 }
 
 impl Stack {
+    /// A stack as the random tests have them: of four, three are small and one is large.
+    pub fn usual(rng: &mut Rng, base: &dyn Fn(usize) -> String) -> Stack {
+        let segments = if rng.u8(0..4) == 0 { 500 } else { 30 };
+        Stack::random(rng, Mix::All, segments, base)
+    }
+
     /// A random stack: 1 to 8 base devices, up to 4 mapped devices on top of each other, the top
     /// one with 1 to `segments` segments of `mix`. `base` is the word that names a base device. No
     /// two sectors of a device lie in one place, so that the order of the parts of a request does

@@ -1,5 +1,6 @@
-//! Commands of an engine in few words.
+//! A driver's commands in few words.
 
+use dm_core::backend::Backend;
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, SuspendOptions};
 use dm_core::component::TableMode;
@@ -19,19 +20,19 @@ pub fn name(text: &str) -> DmName {
 /// Makes a device with a table and lets it run.
 ///
 /// # Errors
-/// What the engine answers.
-pub fn create(engine: &Engine, device: &str, table: &str) -> Result<(), DmError> {
-    Dm::new(engine).create(Create::new(name(device)))?;
-    swap(engine, device, table)
+/// What the driver answers.
+pub fn create(driver: &dyn Backend, device: &str, table: &str) -> Result<(), DmError> {
+    Dm::new(driver).create(Create::new(name(device)))?;
+    swap(driver, device, table)
 }
 
 /// Loads a table into a device and resumes it.
 ///
 /// # Errors
-/// What the engine answers.
-pub fn swap(engine: &Engine, device: &str, table: &str) -> Result<(), DmError> {
-    load(engine, device, table)?;
-    Dm::new(engine)
+/// What the driver answers.
+pub fn swap(driver: &dyn Backend, device: &str, table: &str) -> Result<(), DmError> {
+    load(driver, device, table)?;
+    Dm::new(driver)
         .resume(name(device), SuspendOptions::default())
         .map(|_| ())
 }
@@ -39,10 +40,10 @@ pub fn swap(engine: &Engine, device: &str, table: &str) -> Result<(), DmError> {
 /// Loads a table into a device's inactive slot.
 ///
 /// # Errors
-/// What the engine answers.
-pub fn load(engine: &Engine, device: &str, table: &str) -> Result<(), DmError> {
+/// What the driver answers.
+pub fn load(driver: &dyn Backend, device: &str, table: &str) -> Result<(), DmError> {
     let lines = TableLine::parse_table(table)?;
-    Dm::new(engine)
+    Dm::new(driver)
         .load(Load::new(name(device), lines))
         .map(|_| ())
 }

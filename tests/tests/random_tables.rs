@@ -8,7 +8,7 @@ use dm_core::engine::{Engine, OpenDevice};
 use dm_core::errno::Errno;
 use dm_core::io::{IoFlags, IoResult};
 use dm_core::units::{Sector, SectorCount, SectorRange};
-use dm_tests::model::{Content, Mapped, Mix, SECTOR, Stack, random_bytes};
+use dm_tests::model::{Content, Mapped, SECTOR, Stack, random_bytes};
 use dm_tests::script;
 use dm_tests::watchdog::Watchdog;
 use fastrand::Rng;
@@ -68,8 +68,7 @@ impl Bases for Files {
 
 fn run_seed(seed: u64, mut bases: impl Bases, operations: usize) {
     let mut rng = Rng::with_seed(seed);
-    let segments = if rng.u8(0..4) == 0 { 500 } else { 30 };
-    let stack = Stack::random(&mut rng, Mix::All, segments, &|at| bases.word(at));
+    let stack = Stack::usual(&mut rng, &|at| bases.word(at));
     let mut content = Content::random(&mut rng, &stack);
     let engine = Engine::new();
     bases.make(&engine, &content);

@@ -23,7 +23,8 @@ use super::step::Step;
 /// Sectors of each base device.
 pub const BASE_SECTORS: u64 = 16 << 11;
 
-struct EngineDisk(OpenDevice);
+/// A device of an engine.
+pub struct EngineDisk(pub OpenDevice);
 
 impl Disk for EngineDisk {
     fn read(&mut self, start: u64, bytes: &mut [u8]) -> Result<(), Errno> {

@@ -35,10 +35,15 @@ const USED_SECTORS: usize = 2048;
 /// The alignment that direct io asks of a buffer, at most.
 const ALIGN: usize = 4096;
 
-struct KernelDisk(File);
+/// A device of the running kernel, past its cache.
+pub struct KernelDisk(File);
 
 impl KernelDisk {
-    fn open(path: &Path, mode: TableMode) -> Result<KernelDisk, Errno> {
+    /// Opens the device of which `path` is a node.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn open(path: &Path, mode: TableMode) -> Result<KernelDisk, Errno> {
         let write = mode == TableMode::ReadWrite;
         let options = OpenOptions::new()
             .read(true)

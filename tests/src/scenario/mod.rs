@@ -9,8 +9,8 @@ mod play;
 mod random;
 pub mod step;
 
-pub use drivers::{BASE_SECTORS, play_on_engine, play_through_dictionary};
-pub use kernel::play_on_kernel;
+pub use drivers::{BASE_SECTORS, EngineDisk, play_on_engine, play_through_dictionary};
+pub use kernel::{KernelDisk, play_on_kernel};
 pub use list::{SCENARIOS, Scenario};
 pub use play::{Disk, OpenDisk, World, play};
 pub use random::{random_steps, shrink};

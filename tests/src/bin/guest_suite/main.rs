@@ -17,6 +17,7 @@ mod linear;
 mod programs;
 mod scenarios;
 mod shell;
+mod tables;
 mod typed;
 
 /// What a check is: it succeeds, or says why not.
@@ -51,6 +52,8 @@ const CHECKS: &[(&str, Check)] = &[
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
+    ("random_tables_agree", tables::random_tables_agree),
+    ("more_random_tables_agree", tables::more_random_tables_agree),
 ];
 
 /// Where a check leaves the reason of its failure for `serve`.
