@@ -2,6 +2,7 @@
 //! that must be equal.
 
 mod care;
+mod daemon;
 mod drivers;
 mod kernel;
 mod list;
@@ -9,6 +10,7 @@ mod play;
 mod random;
 pub mod step;
 
+pub use daemon::play_on_daemon;
 pub use drivers::{BASE_SECTORS, EngineDisk, play_on_engine, play_through_dictionary};
 pub use kernel::{KernelDisk, play_on_kernel};
 pub use list::{SCENARIOS, Scenario};
