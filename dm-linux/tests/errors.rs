@@ -150,28 +150,10 @@ fn commands() -> Vec<(Command, Vec<Call>, Call)> {
     ]
 }
 
-const ERRNOS: &[Errno] = &[
-    Errno::EPERM,
-    Errno::ENOENT,
-    Errno::EINTR,
-    Errno::EIO,
-    Errno::ENXIO,
-    Errno::ENOMEM,
-    Errno::EACCES,
-    Errno::ENOTBLK,
-    Errno::EBUSY,
-    Errno::EEXIST,
-    Errno::ENODEV,
-    Errno::EINVAL,
-    Errno::ENOTTY,
-    Errno::ENOSPC,
-    Errno::EROFS,
-    Errno::ENODATA,
-    Errno::EOVERFLOW,
-    Errno::EOPNOTSUPP,
-    Errno::from_linux(14),
-    Errno::from_linux(9999),
-];
+/// Every errno that Linux has, and one that it has not.
+fn errnos() -> impl Iterator<Item = Errno> {
+    (1..=133).chain([9999]).map(Errno::from_linux)
+}
 
 /// The kind that the crate's documentation promises.
 fn promised(command: &Command, errno: Errno) -> ErrorKind {
@@ -190,7 +172,7 @@ fn promised(command: &Command, errno: Errno) -> ErrorKind {
         Errno::ENOTTY => ErrorKind::Unsupported,
         Errno::ENOMEM | Errno::EIO => ErrorKind::Io,
         _ if load => ErrorKind::InvalidTable,
-        Errno::EOPNOTSUPP => ErrorKind::Unsupported,
+        Errno::EOPNOTSUPP | Errno::ENOSYS => ErrorKind::Unsupported,
         Errno::EINVAL if *command == Command::Version => ErrorKind::Protocol,
         Errno::EINVAL if matches!(command, Command::TargetVersion { .. }) => ErrorKind::NotFound,
         Errno::EINVAL => ErrorKind::Invalid,
@@ -201,7 +183,7 @@ fn promised(command: &Command, errno: Errno) -> ErrorKind {
 
 #[test]
 fn each_errno_at_each_ioctl_names_command_device_and_errno() {
-    for errno in ERRNOS {
+    for errno in errnos() {
         for (command, before, call) in commands() {
             let mut steps: Vec<_> = before.into_iter().map(|call| plain(call, |_| ())).collect();
             let asks_version = matches!(
@@ -216,17 +198,17 @@ fn each_errno_at_each_ioctl_names_command_device_and_errno() {
             if asks_version {
                 steps.push(version(50));
             }
-            steps.push((call, Step::Errno(*errno)));
-            if call == Call::TableLoad && *errno == Errno::ENXIO {
-                steps.push((Call::DevStatus, Step::Errno(*errno)));
+            steps.push((call, Step::Errno(errno)));
+            if call == Call::TableLoad && errno == Errno::ENXIO {
+                steps.push((Call::DevStatus, Step::Errno(errno)));
             }
             let dm = script(steps);
             let error = dm.backend().call(command.clone()).unwrap_err();
             let said = format!("{command:?} {errno:?}: {}", error.report());
             assert_eq!(error.context.command, Some(command.verb()), "{said}");
             assert_eq!(error.context.device, command.device(), "{said}");
-            assert_eq!(error.context.errno, Some(*errno), "{said}");
-            assert_eq!(error.kind, promised(&command, *errno), "{said}");
+            assert_eq!(error.context.errno, Some(errno), "{said}");
+            assert_eq!(error.kind, promised(&command, errno), "{said}");
             assert!(!error.report().contains('\n'), "{said}");
             // Which errno in words, and what to do about it.
             let reason = error.reason();
@@ -258,11 +240,11 @@ impl Sys for NoPath {
 
 #[test]
 fn each_errno_of_a_probe_names_command_device_and_errno() {
-    for errno in ERRNOS.iter().chain([&Errno::ENOTCONN, &Errno::EAGAIN]) {
-        let dm = Dm::new(Linux::new(NoPath(*errno), Nodes::new(NodePolicy::Never)));
+    for errno in errnos() {
+        let dm = Dm::new(Linux::new(NoPath(errno), Nodes::new(NodePolicy::Never)));
         let error = dm.probe_paths(vol0()).unwrap_err();
         let said = error.report();
-        let wanted = match *errno {
+        let wanted = match errno {
             Errno::ENOTTY | Errno::ENOENT => ErrorKind::Unsupported,
             Errno::EPERM | Errno::EACCES => ErrorKind::Permission,
             Errno::EAGAIN => ErrorKind::Busy,
@@ -272,7 +254,7 @@ fn each_errno_of_a_probe_names_command_device_and_errno() {
         };
         assert_eq!(
             (error.kind, error.context.errno),
-            (wanted, Some(*errno)),
+            (wanted, Some(errno)),
             "{said}"
         );
         assert!(
@@ -284,11 +266,11 @@ fn each_errno_of_a_probe_names_command_device_and_errno() {
 
 #[test]
 fn each_errno_of_arming_the_poll_is_said() {
-    for errno in ERRNOS {
-        let dm = script([version(48), (Call::DevArmPoll, Step::Errno(*errno))]);
+    for errno in errnos() {
+        let dm = script([version(48), (Call::DevArmPoll, Step::Errno(errno))]);
         let error = dm.backend().arm_poll().unwrap_err();
         assert_eq!(error.context.command, Some("arm-poll"));
-        assert_eq!(error.context.errno, Some(*errno));
+        assert_eq!(error.context.errno, Some(errno));
         support::asked_bytes(&dm);
     }
 }
@@ -420,22 +402,68 @@ impl Sys for Closed {
 }
 
 #[test]
+fn every_ioctl_is_asked_for_by_a_command() {
+    // No command's, but a backend's own: `each_errno_of_arming_the_poll_is_said`.
+    let armed = |call: &&Call| **call != Call::DevArmPoll;
+    for call in Call::ALL.iter().filter(armed) {
+        assert!(commands().iter().any(|row| row.2 == *call), "{call:?}");
+    }
+}
+
+#[test]
 fn missing_or_forbidden_control_node_is_said_by_each_command() {
-    let missing = Control::at("/dev/null/control").ready().unwrap_err();
-    assert_eq!(missing.errno(), Errno::ENOTDIR);
+    let path = || "/c".into();
+    let failed = Control::at("/dev/null/control").ready().unwrap_err();
     let other = Control::at("/dev/null").ready().unwrap_err();
-    assert!(matches!(other, ControlError::OtherNode { .. }));
-    for (command, _, _) in commands() {
-        let linux = Linux::new(Closed(other.clone()), Nodes::new(NodePolicy::Never));
-        let error = linux.call(command.clone()).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Unsupported);
-        assert_eq!(error.context.command, Some(command.verb()));
-        assert_eq!(error.context.device, command.device());
-        assert_eq!(error.context.errno, Some(Errno::ENOTTY));
-        assert_eq!(
-            error.reason(),
-            "/dev/null is not the device mapper's control node"
-        );
+    let (denied, none) = (Errno::EACCES, Errno::ENODEV);
+    let rows = [
+        (
+            failed,
+            ErrorKind::Io,
+            Errno::ENOTDIR,
+            "cannot open /dev/null/control: ",
+        ),
+        (
+            other,
+            ErrorKind::Unsupported,
+            Errno::ENOTTY,
+            "/dev/null is not ",
+        ),
+        (
+            ControlError::NoNode { path: path() },
+            ErrorKind::Unsupported,
+            Errno::ENOENT,
+            "there is no /c",
+        ),
+        (
+            ControlError::Forbidden {
+                path: path(),
+                errno: denied,
+            },
+            ErrorKind::Permission,
+            denied,
+            "/c: ",
+        ),
+        (
+            ControlError::NoDriver {
+                path: path(),
+                errno: none,
+            },
+            ErrorKind::Unsupported,
+            none,
+            "/c: ",
+        ),
+    ];
+    for (why, kind, errno, said) in rows {
+        for (command, _, _) in commands() {
+            let linux = Linux::new(Closed(why.clone()), Nodes::new(NodePolicy::Never));
+            let error = linux.call(command.clone()).unwrap_err();
+            assert_eq!(error.kind, kind, "{why}");
+            assert_eq!(error.context.command, Some(command.verb()));
+            assert_eq!(error.context.device, command.device());
+            assert_eq!(error.context.errno, Some(errno), "{why}");
+            assert!(error.reason().starts_with(said), "{}", error.reason());
+        }
     }
 }
 
