@@ -11,6 +11,7 @@
 //! - [`nodes`]: `/dev/mapper/NAME` where no udev makes it.
 //! - [`udev`]: waiting for udev where it runs, with an end; [`Batch`] is one wait for many commands.
 //! - [`probe`]: whether there is a driver that this user can use.
+//! - [`readahead`]: how far the kernel reads ahead on a device.
 //!
 //! # Examples
 //! ```no_run
@@ -81,6 +82,7 @@ pub mod control;
 pub mod mangle;
 pub mod nodes;
 pub mod probe;
+pub mod readahead;
 #[allow(unsafe_code)] // The ioctl itself.
 pub mod sys;
 pub mod udev;

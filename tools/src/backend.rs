@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_linux::Linux;
+use dm_core::devid::DevNo;
+use dm_core::error::ErrorKind;
+use dm_core::units::SectorCount;
+use dm_linux::{Linux, readahead};
 use dm_netbsd::NetBsd;
 use dm_proto::socket::SocketBackend;
 
@@ -43,8 +46,17 @@ pub(crate) struct Connected {
     pub(crate) dm: Driver,
     /// Which it is, in words.
     pub(crate) described: String,
-    /// Where its devices are exported over NBD, if they are.
-    pub(crate) nbd: Option<PathBuf>,
+    /// Where its devices are.
+    pub(crate) place: Place,
+}
+
+/// Where a driver's devices are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// They are the running kernel's own block devices.
+    Kernel,
+    /// They are in a daemon, and exported over NBD at this socket.
+    Daemon(Option<PathBuf>),
 }
 
 impl Choice {
@@ -63,7 +75,8 @@ impl Choice {
                 let dir = RuntimeDir::from_env()?;
                 let backend = daemon::start::connect_or_start(&dir)?;
                 let described = format!("the engine, in the daemon at {}", dir.control().display());
-                Ok(Connected::new(backend, described, Some(dir.nbd())))
+                let place = Place::Daemon(Some(dir.nbd()));
+                Ok(Connected::new(backend, described, place))
             }
             Choice::Socket(path) => {
                 let backend = SocketBackend::connect(path).map_err(|error| {
@@ -72,7 +85,7 @@ impl Choice {
                 })?;
                 let described = format!("the daemon at {}", path.display());
                 let nbd = path.parent().map(|dir| dir.join("nbd.sock"));
-                Ok(Connected::new(backend, described, nbd))
+                Ok(Connected::new(backend, described, Place::Daemon(nbd)))
             }
             Choice::Linux => {
                 let backend = Linux::open().map_err(|error| {
@@ -94,19 +107,30 @@ impl Choice {
 
 impl Connected {
     fn netbsd(backend: NetBsd) -> Connected {
-        Connected::new(backend, "the NetBSD kernel's device mapper".into(), None)
+        let described = "the NetBSD kernel's device mapper".into();
+        Connected::new(backend, described, Place::Kernel)
     }
 
     fn linux(backend: Linux) -> Connected {
-        Connected::new(backend, "the Linux kernel's device mapper".into(), None)
+        let described = "the Linux kernel's device mapper".into();
+        Connected::new(backend, described, Place::Kernel)
     }
 
-    fn new(backend: impl Backend + 'static, described: String, nbd: Option<PathBuf>) -> Connected {
+    fn new(backend: impl Backend + 'static, described: String, place: Place) -> Connected {
         let backend: Box<dyn Backend> = Box::new(backend);
         Connected {
             dm: Dm::new(backend),
             described,
-            nbd,
+            place,
+        }
+    }
+
+    /// How far is read ahead on a device, where that is known.
+    pub(crate) fn read_ahead(&self, number: DevNo) -> Option<SectorCount> {
+        match self.place {
+            Place::Kernel => readahead::read_ahead(number),
+            // What an engine's device is asked for, it reads; who asks may read ahead.
+            Place::Daemon(_) => Some(SectorCount::ZERO),
         }
     }
 }

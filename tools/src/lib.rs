@@ -4,6 +4,7 @@
 //! # Shape
 //! - [`cli`]: the verbs, in one list; a file each.
 //! - `output`: text for people and JSON for programs, from the same replies.
+//! - `keys`: which words of tables may be neither shown nor written down.
 //! - `backend`, `runtime`: which driver is asked, and the folder where the daemon is found.
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
@@ -16,6 +17,7 @@ pub mod export;
 mod backend;
 mod daemon;
 mod failure;
+mod keys;
 mod output;
 mod quickstart;
 mod runtime;

@@ -136,8 +136,8 @@ pub(super) fn parser() -> Command {
         .about("The portable device mapper")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(
-            "DEV is a device's name, or its path /dev/mapper/NAME. A table line is\n\
-             START LENGTH TARGET PARAMS in sectors of 512 bytes.\n\n\
+            "DEV is a device's name, or its path /dev/mapper/NAME, or for a kernel's device the path\n\
+             of any node. A table line is START LENGTH TARGET PARAMS in sectors of 512 bytes.\n\n\
              Exit codes: 0 done, 1 refused, 2 usage, 3 permission, 4 not found, 5 busy or exists,\n\
              6 table invalid, 7 protocol mismatch, 130 interrupted.",
         )

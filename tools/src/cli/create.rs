@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 use super::commands::Run;
-use super::devices::device;
+use super::devices::name;
 use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
@@ -32,6 +32,9 @@ pub(super) struct Create {
     /// The new device's minor number; else the driver chooses
     #[arg(short, long)]
     minor: Option<u32>,
+    /// Its major number, of which a driver has one for all its devices
+    #[arg(short = 'j', long, requires = "minor")]
+    major: Option<u32>,
     /// Refuse writes
     #[arg(short, long)]
     readonly: bool,
@@ -41,7 +44,7 @@ pub(super) struct Create {
 
 impl Run for Create {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let name = device(&self.name)?;
+        let name = name(&self.name)?;
         let id = DevId::from(name.clone());
         // A wrong table is found before anything is made.
         let table = match self.notable {
@@ -63,6 +66,9 @@ impl Run for Create {
         let mut info = dm
             .create(create)
             .map_err(|error| session.explain(error, &id))?;
+        if let Some(major) = self.major.filter(|major| *major != info.number.major) {
+            session.note(|| format!("its major number is the driver's, not {major}"));
+        }
         if let Some(table) = table {
             info = self
                 .activate(session, &id, table)

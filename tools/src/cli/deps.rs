@@ -27,7 +27,9 @@ impl Run for Deps {
         session.show_each(answer, &self.devices, |text, device, naming| {
             let info = dm.info(device.clone(), slot)?;
             let deps = dm.deps(device, slot)?;
-            text.push_str(&human::deps(&info.name, naming, &deps));
+            session.section(text, &info, naming, |naming| {
+                human::deps(&info.name, naming, &deps)
+            });
             Ok(json!({ "name": info.name.as_str(), "deps": json::deps(&deps) }))
         })
     }

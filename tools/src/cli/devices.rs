@@ -1,13 +1,17 @@
 //! How the command line says which device is meant.
 
+use std::io;
+use std::path::Path;
+
 use clap::Args;
 use dm_core::command::DeviceInfo;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::{DmName, DmUuid};
+use rustix::fs::{self, FileType};
 use serde_json::Value;
 
-use crate::backend::Driver;
+use crate::backend::{Driver, Place};
 use crate::failure::Failure;
 use crate::output::human::Naming;
 use crate::output::{Answer, human, json};
@@ -17,7 +21,7 @@ use super::session::Session;
 /// The devices that a verb is for.
 #[derive(Debug, Args)]
 pub(super) struct Devices {
-    /// Names of devices, or paths /dev/mapper/NAME
+    /// Names of devices, or their nodes' paths
     #[arg(value_name = "DEV")]
     devices: Vec<String>,
     #[command(flatten)]
@@ -40,7 +44,7 @@ struct Key {
 
 impl Devices {
     /// The devices that were said; empty if none was.
-    pub(super) fn said(&self) -> Result<Vec<DevId>, Failure> {
+    fn said(&self, session: &Session) -> Result<Vec<DevId>, Failure> {
         let Key { uuid, major, minor } = &self.key;
         if let Some(uuid) = uuid {
             return Ok(vec![uuid.clone().into()]);
@@ -50,13 +54,13 @@ impl Devices {
         }
         self.devices
             .iter()
-            .map(|text| device(text).map(DevId::from))
+            .map(|text| device(session, text))
             .collect()
     }
 
     /// The devices that were said, of which there must be one.
-    pub(super) fn some(&self) -> Result<Vec<DevId>, Failure> {
-        let said = self.said()?;
+    pub(super) fn some(&self, session: &Session) -> Result<Vec<DevId>, Failure> {
+        let said = self.said(session)?;
         match said.is_empty() {
             true => Err(Failure::usage("no device is named")),
             false => Ok(said),
@@ -65,7 +69,7 @@ impl Devices {
 
     /// The devices that were said, or else all.
     fn said_or_all(&self, session: &Session) -> Result<Chosen, Failure> {
-        let said = self.said()?;
+        let said = self.said(session)?;
         if !said.is_empty() {
             return Ok(Chosen::Said(said));
         }
@@ -94,10 +98,28 @@ enum Gone {
     Ignored,
 }
 
+/// Where the nodes are that have their devices' names.
+const NODES: &str = "/dev/mapper/";
+
 /// Reads a device's name, which may be said as its node's path.
-pub(super) fn device(text: &str) -> Result<DmName, Failure> {
-    let name = text.strip_prefix("/dev/mapper/").unwrap_or(text);
+pub(super) fn name(text: &str) -> Result<DmName, Failure> {
+    let name = text.strip_prefix(NODES).unwrap_or(text);
     DmName::new(name).map_err(|error| Failure::usage(format!("{text:?}: {error}")))
+}
+
+/// Reads which device is meant: its name, or the path of any node that a kernel's device has.
+pub(super) fn device(session: &Session, text: &str) -> Result<DevId, Failure> {
+    let named = text.starts_with(NODES) || !text.starts_with('/');
+    if named || *session.place()? != Place::Kernel {
+        return name(text).map(DevId::from);
+    }
+    let node = fs::stat(text)
+        .map_err(|error| Failure::io("find", Path::new(text), &io::Error::from(error)))?;
+    if FileType::from_raw_mode(node.st_mode) != FileType::BlockDevice {
+        return Err(Failure::usage(format!("{text:?} is no block device")));
+    }
+    let (major, minor) = (fs::major(node.st_rdev), fs::minor(node.st_rdev));
+    Ok(DevNo { major, minor }.into())
 }
 
 /// Does something to each device, to the end even if it fails for some.
@@ -123,7 +145,7 @@ impl Session {
         devices: &Devices,
         change: impl Fn(&Driver, DevId) -> Result<DeviceInfo, DmError>,
     ) -> Result<(), Failure> {
-        let devices = devices.some()?;
+        let devices = devices.some(self)?;
         let dm = self.dm()?;
         let mut infos = Vec::new();
         let done = each(self, devices, |device| {
@@ -131,7 +153,8 @@ impl Session {
             Ok(())
         });
         if self.verbose() {
-            answer.text.extend(infos.iter().map(human::info));
+            let described = infos.iter().map(|info| self.described(info));
+            answer.text.extend(described);
         }
         answer.field("devices", infos.iter().map(json::info).collect::<Value>());
         done
@@ -166,5 +189,24 @@ impl Session {
         shown.retain(|device| !device.is_null());
         answer.field("devices", shown);
         done
+    }
+
+    /// What a verb says of a device, as dmsetup has it: where there may be several, behind its
+    /// name; or below its state, if the user wants to hear more.
+    pub(super) fn section(
+        &self,
+        text: &mut String,
+        info: &DeviceInfo,
+        naming: Naming,
+        say: impl FnOnce(Naming) -> String,
+    ) {
+        if !self.verbose() {
+            return text.push_str(&say(naming));
+        }
+        text.push_str(&self.described(info));
+        text.push_str(&say(Naming::Unnamed));
+        if naming == Naming::Named {
+            text.push('\n');
+        }
     }
 }

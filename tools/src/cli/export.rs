@@ -2,11 +2,11 @@
 
 use clap::Args;
 use dm_core::command::Slot;
-use dm_core::devid::DevId;
 use dm_core::disklabel::Port;
 use dm_core::error::ErrorKind;
 use dm_core::flags::DeviceFlags;
 
+use crate::backend::Place;
 use crate::export::nbd::{self, ExportName};
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -30,13 +30,13 @@ pub(super) struct Export {
 
 impl Run for Export {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = DevId::from(device(&self.device)?);
+        let id = device(session, &self.device)?;
         let info = session
             .dm()?
             .info(id.clone(), Slot::Active)
             .map_err(|error| session.explain(error, &id))?;
         let about = |failure: Failure| failure.about("export", Some(id.to_string()));
-        let Some(socket) = session.nbd()? else {
+        let Place::Daemon(Some(socket)) = session.place()? else {
             let failure =
                 Failure::because(ErrorKind::Unsupported, "this driver exports no devices");
             return Err(about(failure));

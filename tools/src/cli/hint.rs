@@ -8,6 +8,7 @@ use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::TableLine;
 use dm_core::typed::Checker;
 
+use crate::backend::Place;
 use crate::daemon::journal;
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
@@ -27,7 +28,7 @@ impl Session {
         let hint = match kind {
             ErrorKind::NotFound => self.nearest(device),
             ErrorKind::Busy => self.holders(device),
-            ErrorKind::Io | ErrorKind::Protocol => RuntimeDir::from_env()
+            ErrorKind::Io | ErrorKind::Protocol if !self.in_kernel() => RuntimeDir::from_env()
                 .ok()
                 .map(|dir| format!("see {}", dir.log().display())),
             _ => None,
@@ -77,6 +78,10 @@ impl Session {
             failure = failure.hint(format!("this driver has the targets {}", names.join(", ")));
         }
         failure
+    }
+
+    fn in_kernel(&self) -> bool {
+        self.place().is_ok_and(|place| *place == Place::Kernel)
     }
 
     /// A device whose name is much like the one that is not there, or one that a daemon before this

@@ -4,7 +4,7 @@ use clap::Args;
 use dm_core::command::Slot;
 
 use crate::failure::Failure;
-use crate::output::{Answer, human, json};
+use crate::output::{Answer, json};
 
 use super::commands::Run;
 use super::devices::Devices;
@@ -43,7 +43,7 @@ impl Run for Info {
         let dm = session.dm()?;
         session.show_each(answer, &self.devices, |text, device, _| {
             let info = dm.info(device, self.slot.slot())?;
-            text.push_str(&human::info(&info));
+            text.push_str(&session.described(&info));
             Ok(json::info(&info))
         })
     }

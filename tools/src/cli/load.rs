@@ -2,7 +2,6 @@
 
 use clap::Args;
 use dm_core::command;
-use dm_core::devid::DevId;
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -30,7 +29,7 @@ pub(super) struct Load {
 
 impl Run for Load {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = DevId::from(device(&self.device)?);
+        let id = device(session, &self.device)?;
         let table = self.source.read(&id)?;
         let dm = session.dm()?;
         self.labels.check(dm.backend(), &id, &table)?;

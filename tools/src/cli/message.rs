@@ -1,7 +1,6 @@
 //! `dmctl message`.
 
 use clap::Args;
-use dm_core::devid::DevId;
 use dm_core::units::Sector;
 
 use crate::failure::Failure;
@@ -33,7 +32,7 @@ pub(super) struct Message {
 
 impl Run for Message {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = DevId::from(device(&self.device)?);
+        let id = device(session, &self.device)?;
         let said = session
             .dm()?
             .message(id.clone(), Sector(self.sector), self.words.join(" "))

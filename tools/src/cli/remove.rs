@@ -56,7 +56,7 @@ impl How {
 
 impl Run for Remove {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let devices = self.devices.some()?;
+        let devices = self.devices.some(session)?;
         let dm = session.dm()?;
         let tries = if self.retry { TRIES } else { 1 };
         let mut removed = Vec::new();

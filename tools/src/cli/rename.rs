@@ -1,14 +1,13 @@
 //! `dmctl rename`.
 
 use clap::Args;
-use dm_core::devid::DevId;
 use dm_core::names::DmUuid;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, json};
 
 use super::commands::Run;
-use super::devices::device;
+use super::devices::{self, device};
 use super::session::Session;
 
 /// A device and its other name, or its uuid.
@@ -27,16 +26,16 @@ pub(super) struct Rename {
 
 impl Run for Rename {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = DevId::from(device(&self.device)?);
+        let id = device(session, &self.device)?;
         let changed = match (self.setuuid, self.name) {
             (Some(uuid), _) => session.dm()?.set_uuid(id.clone(), uuid),
             (None, name) => {
-                let name = device(name.as_deref().unwrap_or_default())?;
-                session.dm()?.rename(id.clone(), name)
+                let other = devices::name(name.as_deref().unwrap_or_default())?;
+                session.dm()?.rename(id.clone(), other)
             }
         };
         let info = changed.map_err(|error| session.explain(error, &id))?;
-        session.changed(answer, &info);
+        answer.field("device", json::info(&info));
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ use crate::output::{Answer, json};
 use crate::runtime::{RuntimeDir, check_socket_path};
 
 use super::commands;
-use super::devices::device;
+use super::devices::name;
 use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
@@ -47,7 +47,7 @@ pub(super) struct Run {
 
 impl commands::Run for Run {
     fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
-        let name = device(&self.name)?;
+        let name = name(&self.name)?;
         let id = DevId::from(name.clone());
         let table = self.source.read(&id)?;
         let engine = Engine::new();

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 use dm_core::command::DeviceInfo;
 
-use crate::backend::{Choice, Connected, Driver};
+use crate::backend::{Choice, Connected, Driver, Place};
 use crate::failure::Failure;
 use crate::output::{Answer, Format, human, json, talk, write_stdout};
 
@@ -56,9 +56,15 @@ impl Session {
         self.connected().map(|connected| &connected.dm)
     }
 
-    /// The socket where the driver's devices are exported over NBD.
-    pub(super) fn nbd(&self) -> Result<Option<&Path>, Failure> {
-        self.connected().map(|connected| connected.nbd.as_deref())
+    /// Where the driver's devices are.
+    pub(super) fn place(&self) -> Result<&Place, Failure> {
+        self.connected().map(|connected| &connected.place)
+    }
+
+    /// A device's state as text.
+    pub(super) fn described(&self, info: &DeviceInfo) -> String {
+        let connected = self.connected.get();
+        human::info(info, connected.and_then(|c| c.read_ahead(info.number)))
     }
 
     fn connected(&self) -> Result<&Connected, Failure> {
@@ -100,7 +106,7 @@ impl Session {
     /// more, as dmsetup does.
     pub(super) fn changed(&self, answer: &mut Answer, info: &DeviceInfo) {
         if self.verbose() {
-            answer.text.push_str(&human::info(info));
+            answer.text.push_str(&self.described(info));
         }
         answer.field("device", json::info(info));
     }

@@ -42,7 +42,9 @@ impl Run for Status {
             let Some(lines) = only(self.target.as_ref(), lines) else {
                 return Ok(Value::Null);
             };
-            text.push_str(&human::lines(&info.name, naming, &lines));
+            session.section(text, &info, naming, |naming| {
+                human::lines(&info.name, naming, &lines)
+            });
             Ok(json::status(&info, &lines))
         })
     }

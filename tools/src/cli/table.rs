@@ -5,6 +5,7 @@ use dm_core::names::TargetName;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::keys;
 use crate::output::{Answer, Format, human, json};
 
 use super::commands::Run;
@@ -23,6 +24,9 @@ pub(super) struct Table {
     /// Only lines of this target
     #[arg(long)]
     target: Option<TargetName>,
+    /// Show keys, which are zeroes otherwise
+    #[arg(long)]
+    showkeys: bool,
 }
 
 impl Run for Table {
@@ -31,10 +35,15 @@ impl Run for Table {
         let slot = self.slot.slot();
         session.show_each(answer, &self.devices, |text, device, naming| {
             let (info, lines) = dm.table(device.clone(), slot)?;
-            let Some(lines) = only(self.target.as_ref(), lines) else {
+            let Some(mut lines) = only(self.target.as_ref(), lines) else {
                 return Ok(Value::Null);
             };
-            text.push_str(&human::lines(&info.name, naming, &lines));
+            if !self.showkeys {
+                lines.iter_mut().for_each(keys::hide);
+            }
+            session.section(text, &info, naming, |naming| {
+                human::lines(&info.name, naming, &lines)
+            });
             let deps = match session.format() {
                 Format::Text => Vec::new(),
                 Format::Json => dm.deps(device, slot)?,

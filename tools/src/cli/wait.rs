@@ -1,12 +1,10 @@
 //! `dmctl wait`.
 
 use clap::Args;
-use dm_core::command::Slot;
-use dm_core::devid::DevId;
 use dm_core::target::FlushMode;
 
 use crate::failure::Failure;
-use crate::output::{Answer, human, json};
+use crate::output::{Answer, json};
 
 use super::commands::Run;
 use super::devices::device;
@@ -18,9 +16,9 @@ pub(super) struct Wait {
     /// The device
     #[arg(value_name = "DEV")]
     device: String,
-    /// The event number that is known; else the present one
-    #[arg(value_name = "EVENT_NR")]
-    event: Option<u32>,
+    /// The event number that is known: with another one than the device has, there is no wait
+    #[arg(value_name = "EVENT_NR", default_value_t = 0)]
+    event: u32,
     /// Do not write out what is pending before the status
     #[arg(long)]
     noflush: bool,
@@ -28,22 +26,18 @@ pub(super) struct Wait {
 
 impl Run for Wait {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = DevId::from(device(&self.device)?);
+        let id = device(session, &self.device)?;
         let dm = session.dm()?;
         let flush = if self.noflush {
             FlushMode::NoFlush
         } else {
             FlushMode::Flush
         };
-        let known = match self.event {
-            Some(event) => Ok(event),
-            None => dm.info(id.clone(), Slot::Active).map(|info| info.event),
-        };
-        let (info, lines) = known
-            .and_then(|event| dm.wait(id.clone(), event, flush))
+        let (info, lines) = dm
+            .wait(id.clone(), self.event, flush)
             .map_err(|error| session.explain(error, &id))?;
         if session.verbose() {
-            answer.text = human::info(&info);
+            answer.text = session.described(&info);
         }
         answer.field("device", json::info(&info));
         answer.field("status", json::status(&info, &lines)["lines"].clone());

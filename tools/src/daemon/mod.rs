@@ -5,7 +5,7 @@
 //! - [`serve`]: the daemon's life, from the lock to the last reply.
 //! - `control`: connections, a reader and an executor each, so that a client's death ends its wait.
 //! - `hub`: the engine and its journal; [`journal`] the file, `saved` what it holds, `restore` the
-//!   way back, `keys` what may not be written down.
+//!   way back.
 //! - [`order`]: what a client may ask of the daemon itself.
 //! - `lock`: there is one daemon a folder.
 //!
@@ -15,7 +15,6 @@
 
 mod control;
 mod hub;
-mod keys;
 mod lock;
 mod log;
 mod restore;

@@ -9,7 +9,7 @@ use dm_core::flags::DeviceFlags;
 use dm_core::table::TableLine;
 use dm_proto::proplib::{Dictionary, Value};
 
-use super::keys::Masked;
+use crate::keys::Masked;
 
 /// What is needed to make a device again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

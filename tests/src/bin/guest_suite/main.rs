@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use dm_tests::guest::protocol::{Message, Request};
 
+mod beside_dmsetup;
 mod faults;
 mod kernel;
 mod labels;
@@ -49,6 +50,19 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "tables_leave_labels_alone",
         labels::tables_leave_labels_alone,
+    ),
+    (
+        "beside_dmsetup_without_devices",
+        beside_dmsetup::without_devices,
+    ),
+    (
+        "beside_dmsetup_with_one_device",
+        beside_dmsetup::with_one_device,
+    ),
+    ("beside_dmsetup_with_trouble", beside_dmsetup::with_trouble),
+    (
+        "beside_dmsetup_with_several_devices",
+        beside_dmsetup::with_several_devices,
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),

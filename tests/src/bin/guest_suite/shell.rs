@@ -5,6 +5,11 @@ use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::process::Command;
 
+use dm_core::client::Dm;
+use dm_core::command::RemoveMode;
+use dm_core::error::DmError;
+use dm_linux::Linux;
+
 /// Runs a program that must succeed, and returns what it wrote to stdout.
 pub(crate) fn run(words: &str) -> Result<String, String> {
     let (success, stdout, stderr) = output(words)?;
@@ -80,23 +85,24 @@ pub(crate) fn read_at(path: &str, offset: u64, length: usize) -> Result<Vec<u8>,
 
 /// Removes the mapped devices and loop devices that a check left behind, and names them.
 pub(crate) fn leftovers() -> Result<Vec<String>, String> {
-    let mut left = Vec::new();
+    // Asked of the driver: a device without a table has no folder in /sys/block.
+    let driver = |error: DmError| format!("the driver: {}", error.report());
+    let dm = Dm::new(Linux::open().map_err(driver)?);
+    let devices = dm.list().map_err(driver)?;
+    if !devices.is_empty() {
+        dm.remove_all(RemoveMode::Forced).map_err(driver)?;
+    }
+    let mut left: Vec<String> = devices
+        .iter()
+        .map(|device| format!("dm-{} {}", device.number.minor, device.name))
+        .collect();
     let entries = fs::read_dir("/sys/block").map_err(|error| format!("/sys/block: {error}"))?;
     for entry in entries.flatten() {
-        let kind = ["dm", "loop"]
-            .into_iter()
-            .find(|kind| entry.path().join(kind).is_dir());
-        if let Some(kind) = kind {
+        if entry.path().join("loop").is_dir() {
             let device = entry.file_name().to_string_lossy().into_owned();
-            let name = fs::read_to_string(entry.path().join("dm/name")).unwrap_or_default();
-            if kind == "loop" {
-                run(&format!("losetup -d /dev/{device}"))?;
-            }
-            left.push(format!("{device} {}", name.trim()).trim_end().to_owned());
+            run(&format!("losetup -d /dev/{device}"))?;
+            left.push(device);
         }
-    }
-    if left.iter().any(|device| device.starts_with("dm-")) {
-        run("dmsetup remove_all --force")?;
     }
     Ok(left)
 }

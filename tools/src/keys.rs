@@ -1,0 +1,143 @@
+//! Which words of a table line are keys, and may be neither shown nor written down.
+
+use dm_core::table::{TableLine, Words};
+
+/// What stands in a file where a key was.
+const MASK: &str = "-";
+
+/// A line's text without its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Masked {
+    /// The line.
+    pub(crate) text: String,
+    /// Whether a key is missing in it.
+    pub(crate) keyed: bool,
+}
+
+impl Masked {
+    /// Takes the keys out of a line.
+    pub(crate) fn of(line: &TableLine) -> Masked {
+        let mut line = line.clone();
+        let params = replace_keys(&line, |key| (key != MASK).then(|| MASK.into()));
+        let keyed = params.is_some();
+        line.params = params.unwrap_or(line.params);
+        Masked {
+            text: line.to_string(),
+            keyed,
+        }
+    }
+}
+
+/// Writes a digit 0 for each byte of a key, as dmsetup shows tables.
+pub(crate) fn hide(line: &mut TableLine) {
+    if let Some(params) = replace_keys(line, |key| Some("0".repeat(key.len()))) {
+        line.params = params;
+    }
+}
+
+/// A line's parameters with other words for its keys; `None` if they stay as they are.
+///
+/// # Source
+/// crypt and inlinecrypt: the second word, unless `:` says that the key is in a keyring.
+/// integrity: what follows the algorithm in `internal_hash:`, `journal_crypt:`, `journal_mac:`.
+fn replace_keys(line: &TableLine, other: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let key_at: fn(usize, &str) -> Option<usize> = match line.target.as_str() {
+        "crypt" | "inlinecrypt" => second_word,
+        "integrity" => behind_algorithm,
+        _ => return None,
+    };
+    let mut replaced = false;
+    let mut rest = Words::new(&line.params);
+    let mut words = Vec::new();
+    while let Ok(word) = rest.next("word") {
+        let key = key_at(word.place, &word.text).map(|at| word.text.split_at(at));
+        match key.and_then(|(head, key)| Some(format!("{head}{}", other(key)?))) {
+            Some(word) => {
+                replaced = true;
+                words.push(word);
+            }
+            None => words.push(word.text.into_owned()),
+        }
+    }
+    replaced.then(|| words.join(" "))
+}
+
+fn second_word(place: usize, word: &str) -> Option<usize> {
+    (place == 2 && !word.starts_with(':')).then_some(0)
+}
+
+fn behind_algorithm(_: usize, word: &str) -> Option<usize> {
+    let (option, rest) = word.split_once(':')?;
+    let (_, key) = rest.split_once(':')?;
+    matches!(option, "internal_hash" | "journal_crypt" | "journal_mac")
+        .then(|| word.len() - key.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(line: &str) -> (String, bool) {
+        let Masked { text, keyed } = Masked::of(&line.parse().unwrap());
+        (text, keyed)
+    }
+
+    #[test]
+    fn crypt_key_is_masked() {
+        let (text, keyed) = masked("0 8 crypt aes-xts-plain64 0123abcd 0 /dev/sda 0");
+        assert_eq!(
+            (text.as_str(), keyed),
+            ("0 8 crypt aes-xts-plain64 - 0 /dev/sda 0", true)
+        );
+    }
+
+    #[test]
+    fn keyring_reference_and_unkeyed_lines_stay() {
+        for line in [
+            "0 8 crypt aes-xts-plain64 :64:logon:k 0 /dev/sda 0",
+            "0 8 integrity /dev/sda 0 32 J 1 internal_hash:crc32c",
+            "0 8 linear /dev/sda 0",
+            "0 8 zero",
+        ] {
+            assert_eq!(masked(line), (line.into(), false));
+        }
+    }
+
+    #[test]
+    fn hidden_key_has_its_length() {
+        let shown = |text: &str| {
+            let mut line: TableLine = text.parse().unwrap();
+            hide(&mut line);
+            line.to_string()
+        };
+        for (line, hidden) in [
+            (
+                "0 8 crypt aes-xts-plain64 0123abcd 0 1:0 0",
+                "0 8 crypt aes-xts-plain64 00000000 0 1:0 0",
+            ),
+            (
+                "0 8 integrity 1:0 0 32 J 1 journal_mac:hmac(sha256):ab",
+                "0 8 integrity 1:0 0 32 J 1 journal_mac:hmac(sha256):00",
+            ),
+            (
+                "0 8 crypt aes-xts-plain64 :64:logon:k 0 1:0 0",
+                "0 8 crypt aes-xts-plain64 :64:logon:k 0 1:0 0",
+            ),
+            ("0 8 linear 1:0  0", "0 8 linear 1:0  0"),
+        ] {
+            assert_eq!(shown(line), hidden);
+        }
+    }
+
+    #[test]
+    fn integrity_keys_are_masked() {
+        let (text, keyed) = masked(
+            "0 8 integrity /dev/sda 0 32 J 2 internal_hash:hmac(sha256):ab journal_mac:x:cd",
+        );
+        assert!(keyed);
+        assert!(
+            text.ends_with("internal_hash:hmac(sha256):- journal_mac:x:-"),
+            "{text}"
+        );
+    }
+}
