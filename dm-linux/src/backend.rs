@@ -47,7 +47,15 @@ impl Linux {
     /// [`ErrorKind::Unsupported`] if the kernel has no driver, [`ErrorKind::Permission`] if this
     /// user may not use it.
     pub fn open() -> Result<Linux, DmError> {
-        let linux = Linux::new(Control::new(), Udev::new());
+        Linux::open_with(Udev::new())
+    }
+
+    /// As [`Linux::open`], with another way to see to nodes.
+    ///
+    /// # Errors
+    /// As [`Linux::open`].
+    pub fn open_with(waiter: impl Waiter + 'static) -> Result<Linux, DmError> {
+        let linux = Linux::new(Control::new(), waiter);
         linux.sys.ready()?;
         Ok(linux)
     }

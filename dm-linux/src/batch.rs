@@ -54,6 +54,8 @@ struct Recorder {
 struct Kept {
     ticket: Option<Ticket>,
     changes: Vec<Change>,
+    /// How the nodes came to be that needed no wait.
+    done: Option<Settled>,
 }
 
 impl<S: Sys> Linux<S> {
@@ -102,14 +104,16 @@ impl Recorder {
     }
 
     fn finish(&self) -> Settled {
-        let Kept { ticket, changes } = std::mem::take(&mut *self.kept());
-        match ticket {
-            Some(ticket) => self.waiter.settle(ticket, &changes),
-            None if changes.is_empty() => Settled::new(How::Left, Duration::ZERO),
-            None => self
-                .waiter
-                .settle(Ticket::new(UdevFlags::empty()), &changes),
+        let kept = std::mem::take(&mut *self.kept());
+        let ticket = kept.ticket.unwrap_or(Ticket::new(UdevFlags::empty()));
+        let mut settled = self.waiter.settle(ticket, &kept.changes);
+        if let Some(done) = kept.done {
+            if kept.changes.is_empty() {
+                settled.how = done.how;
+            }
+            settled.wrong.extend(done.wrong);
         }
+        settled
     }
 }
 
@@ -127,7 +131,13 @@ impl Waiter for Recorder {
 
     fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
         if self.waiter.is_immediate() {
-            return self.waiter.settle(ticket, changes);
+            let settled = self.waiter.settle(ticket, changes);
+            let mut kept = self.kept();
+            match &mut kept.done {
+                Some(done) => done.wrong.extend(settled.wrong.iter().cloned()),
+                None => kept.done = Some(settled.clone()),
+            }
+            return settled;
         }
         self.kept().changes.extend_from_slice(changes);
         Settled::new(How::Left, Duration::ZERO)

@@ -10,6 +10,7 @@ use rustix::fs::{self, FileType};
 use crate::abi::layout::CONTROL;
 use crate::backend::Linux;
 use crate::control::{ControlError, misc_minor};
+use crate::udev::{Udev, Waiter};
 
 /// What there is of the driver.
 #[derive(Clone, Debug)]
@@ -53,23 +54,23 @@ const CAP_SYS_ADMIN: u64 = 1 << 21;
 /// # Errors
 /// Why not, as [`Linux::open`].
 pub fn usable() -> Result<Version, DmError> {
-    open_usable().and_then(|linux| linux.version())
+    open_usable(Udev::new()).and_then(|linux| linux.version())
 }
 
-/// The running kernel's driver, if this user can use it.
+/// The running kernel's driver, if this user can use it, with `waiter` for the nodes.
 ///
 /// The driver itself is asked only where `/proc` does not say whether this process has
 /// `CAP_SYS_ADMIN` outside of any container, so that a command takes no ioctl more than it needs.
 ///
 /// # Errors
 /// As [`usable`].
-pub fn open_usable() -> Result<Linux, DmError> {
+pub fn open_usable(waiter: impl Waiter + 'static) -> Result<Linux, DmError> {
     let path = Path::new(CONTROL);
     if look(path) == NodeFound::Nothing && registered().is_none() {
         let path = path.into();
         return Err(ControlError::NoNode { path }.into());
     }
-    let linux = Linux::open()?;
+    let linux = Linux::open_with(waiter)?;
     let read = |file| std::fs::read_to_string(file).unwrap_or_default();
     if !is_admin(&read("/proc/self/status"), &read("/proc/self/uid_map")) {
         linux.version()?;

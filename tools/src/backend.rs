@@ -16,6 +16,7 @@ use dm_proto::socket::SocketBackend;
 use crate::daemon;
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
+use crate::udev::UdevOptions;
 
 /// The driver that the user asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,15 +62,15 @@ pub(crate) enum Place {
 
 impl Choice {
     /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
-    pub(crate) fn connect(&self) -> Result<Connected, Failure> {
+    pub(crate) fn connect(&self, udev: &UdevOptions) -> Result<Connected, Failure> {
         match self {
             Choice::Auto => match (
-                dm_linux::probe::open_usable(),
+                dm_linux::probe::open_usable(udev.waiter()),
                 dm_netbsd::probe::open_usable(),
             ) {
                 (Ok(backend), _) => Ok(Connected::linux(backend)),
                 (_, Ok(backend)) => Ok(Connected::netbsd(backend)),
-                _ => Choice::Engine.connect(),
+                _ => Choice::Engine.connect(udev),
             },
             Choice::Engine => {
                 let dir = RuntimeDir::from_env()?;
@@ -88,7 +89,7 @@ impl Choice {
                 Ok(Connected::new(backend, described, Place::Daemon(nbd)))
             }
             Choice::Linux => {
-                let backend = Linux::open().map_err(|error| {
+                let backend = Linux::open_with(udev.waiter()).map_err(|error| {
                     let failure = Failure::from(error);
                     failure.hint("--backend engine works everywhere")
                 })?;

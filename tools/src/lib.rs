@@ -6,6 +6,7 @@
 //! - `output`: text for people and JSON for programs, from the same replies.
 //! - `keys`: which words of tables may be neither shown nor written down.
 //! - `backend`, `runtime`: which driver is asked, and the folder where the daemon is found.
+//! - `udev`: how commands to Linux's driver go about udev.
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
 //! - `quickstart`: the guided tour.
@@ -21,3 +22,4 @@ mod keys;
 mod output;
 mod quickstart;
 mod runtime;
+mod udev;

@@ -26,6 +26,8 @@ pub enum UdevState {
         /// Its process, or that of who started it; none if it can not be seen from here.
         pid: Option<u32>,
     },
+    /// It takes no connection: it was stopped, or has more to do than it can.
+    Busy,
     /// It was stopped by a signal.
     Stopped {
         /// Its process.
@@ -52,10 +54,9 @@ impl UdevState {
         }
         match listening(&path) {
             Ok(None) => UdevState::Running { pid: None },
-            Ok(Some(pid)) => of_process(pid),
+            Ok(Some(pid)) => Process::find(pid).map_or(UdevState::Dead, |it| it.state),
             Err(Errno::ECONNREFUSED | Errno::ENOENT) => UdevState::Dead,
-            // It has more to do than it can take on.
-            Err(Errno::EAGAIN) => UdevState::Running { pid: None },
+            Err(Errno::EAGAIN) => UdevState::Busy,
             Err(errno) => UdevState::Unknown { errno },
         }
     }
@@ -76,23 +77,54 @@ fn listening(path: &Path) -> Result<Option<u32>, Errno> {
     listener(&socket)
 }
 
-fn of_process(pid: u32) -> UdevState {
-    match process_state(&fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default()) {
-        Some('T' | 't') => return UdevState::Stopped { pid },
-        Some('Z' | 'X') => return UdevState::Dead,
-        _ => {}
+/// A process that was once seen to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pid: u32,
+    /// When it started: another process with its number did so at another time.
+    start: u64,
+    state: UdevState,
+}
+
+impl Process {
+    /// The process that listened when udev looked like `state`.
+    pub(super) fn of(state: UdevState) -> Option<Process> {
+        match state {
+            UdevState::Running { pid: Some(pid) }
+            | UdevState::Stopped { pid }
+            | UdevState::Foreign { pid } => Process::find(pid),
+            _ => None,
+        }
     }
-    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/ipc"));
-    match (namespace("self"), namespace(&pid.to_string())) {
-        (Ok(ours), Ok(its)) if ours != its => UdevState::Foreign { pid },
-        _ => UdevState::Running { pid: Some(pid) },
+
+    /// What it looks like now, if it is still there.
+    pub(super) fn look(self) -> Option<UdevState> {
+        let now = Process::find(self.pid)?;
+        (now.start == self.start).then_some(now.state)
+    }
+
+    fn find(pid: u32) -> Option<Process> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (letter, start) = state_and_start(&stat)?;
+        let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/ipc"));
+        let state = match letter {
+            "Z" | "X" => return None,
+            "T" | "t" => UdevState::Stopped { pid },
+            _ => match (namespace("self"), namespace(&pid.to_string())) {
+                (Ok(ours), Ok(its)) if ours != its => UdevState::Foreign { pid },
+                _ => UdevState::Running { pid: Some(pid) },
+            },
+        };
+        Some(Process { pid, start, state })
     }
 }
 
-/// The state in a process's `stat`: the word behind its name, which may hold anything.
-fn process_state(stat: &str) -> Option<char> {
+/// Fields 3 and 22 of a process's `stat`; field 2, the name, may hold anything.
+fn state_and_start(stat: &str) -> Option<(&str, u64)> {
     let (_, behind) = stat.rsplit_once(')')?;
-    behind.trim_start().chars().next()
+    let mut words = behind.split_whitespace();
+    let state = words.next()?;
+    Some((state, words.nth(18)?.parse().ok()?))
 }
 
 impl fmt::Display for UdevState {
@@ -102,6 +134,7 @@ impl fmt::Display for UdevState {
             UdevState::Dead => f.write_str("udev was killed"),
             UdevState::Running { pid: None } => f.write_str("udev runs"),
             UdevState::Running { pid: Some(pid) } => write!(f, "udev runs (process {pid})"),
+            UdevState::Busy => f.write_str("udev takes no connection"),
             UdevState::Stopped { pid } => write!(f, "udev is stopped (process {pid})"),
             UdevState::Foreign { pid } => {
                 write!(f, "udev is in another IPC namespace (process {pid})")
@@ -130,7 +163,7 @@ mod tests {
         // Nobody accepts: what does not fit any more is no reason to wait.
         for _ in 0..4 {
             let state = UdevState::look(run.path());
-            let expected = [pid, None].map(|pid| UdevState::Running { pid });
+            let expected = [UdevState::Running { pid }, UdevState::Busy];
             assert!(expected.contains(&state), "{state}");
         }
         drop(socket);
@@ -138,9 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn state_stands_behind_the_name() {
-        assert_eq!(process_state("12 (a) T (b)) S 1 12"), Some('S'));
-        assert_eq!(process_state("12 (udevd) T 1 12"), Some('T'));
-        assert_eq!(process_state(""), None);
+    fn process_is_known_again() {
+        let pid = Some(std::process::id());
+        let process = Process::of(UdevState::Running { pid }).unwrap();
+        assert_eq!(process.look(), Some(UdevState::Running { pid }));
+        let other = Process {
+            start: process.start + 1,
+            ..process
+        };
+        assert_eq!(other.look(), None);
+        assert_eq!(Process::of(UdevState::Absent), None);
+    }
+
+    #[test]
+    fn state_and_start_stand_behind_the_name() {
+        let fields = " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20";
+        let stat = format!("12 (a) T (b)) S{fields}");
+        assert_eq!(state_and_start(&stat), Some(("S", 777)));
+        assert_eq!(state_and_start("12 (udevd) T 1"), None);
+        assert_eq!(state_and_start(""), None);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::state::Process;
 use super::wait::{Ending, Wanted, wait_for_count, wait_for_nodes};
 use super::{Change, Cookie, CookieError, UdevFlags, UdevState};
 use crate::nodes::{NodeError, NodePolicy, Nodes};
@@ -13,9 +14,6 @@ use crate::nodes::{NodeError, NodePolicy, Nodes};
 /// How long udev may take unless the caller says otherwise. Its own limit for an event is longer;
 /// who needs more than this waits for other reasons than rules.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// For how long it is believed that udev runs.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Sees to it that devices' nodes are as commands made them.
 ///
@@ -78,6 +76,13 @@ pub struct Settled {
     pub wrong: Vec<NodeError>,
 }
 
+/// Whether udev is waited for where it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Yes,
+    No,
+}
+
 /// Waits for udev where it runs, and makes the nodes where it does not, or does not answer.
 #[derive(Debug)]
 pub struct Udev {
@@ -86,8 +91,9 @@ pub struct Udev {
     flags: UdevFlags,
     timeout: Duration,
     join: Option<u32>,
-    /// What udev was last seen to do, and when.
-    seen: Mutex<Option<(Instant, UdevState)>>,
+    wait: Wait,
+    /// The process that was udev when it was last looked at.
+    process: Mutex<Option<Process>>,
     /// Whether udev was found to be through without counting down.
     blind: AtomicBool,
 }
@@ -177,7 +183,8 @@ impl Udev {
             flags: UdevFlags::PRIMARY_SOURCE,
             timeout: TIMEOUT,
             join: None,
-            seen: Mutex::new(None),
+            wait: Wait::Yes,
+            process: Mutex::new(None),
             blind: AtomicBool::new(false),
         }
     }
@@ -203,27 +210,24 @@ impl Udev {
         Udev { join, ..self }
     }
 
-    /// What udev looks like.
-    pub fn state(&self) -> UdevState {
-        UdevState::look(&self.run)
+    /// The same, which does not wait: where udev runs, nodes come a little after a command.
+    #[must_use]
+    pub fn leave(self) -> Udev {
+        let wait = Wait::No;
+        Udev { wait, ..self }
     }
 
-    /// What udev looked like a moment ago.
-    fn recent_state(&self) -> UdevState {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match *seen {
-            Some((at, state)) if at.elapsed() < FRESH => state,
-            _ => {
-                let state = self.state();
-                // Whoever starts udev does not want to wait for us to notice.
-                *seen = state.has_nodes().then(|| (Instant::now(), state));
+    /// What udev looks like.
+    pub fn state(&self) -> UdevState {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        match (UdevState::look(&self.run), *process) {
+            // A stopped udev takes one connection, and then none.
+            (UdevState::Busy, Some(known)) => known.look().unwrap_or(UdevState::Busy),
+            (state, _) => {
+                *process = Process::of(state);
                 state
             }
         }
-    }
-
-    fn forget_state(&self) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn own(&self, changes: &[Change], settled: &mut Settled) {
@@ -238,9 +242,10 @@ impl Waiter for Udev {
             return Ok(Ticket::joined(self.flags, Cookie::find(value)?));
         }
         let mut ticket = Ticket::new(self.flags);
-        let state = self.recent_state();
+        let state = self.state();
         let counts = state.has_nodes() && !matches!(state, UdevState::Foreign { .. });
-        if counts && !self.blind.load(Ordering::Relaxed) {
+        let wait = self.wait == Wait::Yes && !self.blind.load(Ordering::Relaxed);
+        if counts && wait {
             match Cookie::create() {
                 Ok(cookie) => ticket.cookie = Some(cookie),
                 // The nodes show as well when udev is through, if later.
@@ -253,7 +258,8 @@ impl Waiter for Udev {
     fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
         let mut settled = Settled::new(How::Left, Duration::ZERO);
         let ours = ticket.flags.contains(UdevFlags::DISABLE_DM_RULES);
-        if ticket.joined {
+        let leave = self.wait == Wait::No && self.state().has_nodes();
+        if ticket.joined || leave {
             if ours {
                 self.own(changes, &mut settled);
             }
@@ -264,7 +270,7 @@ impl Waiter for Udev {
         let deadline = Instant::now() + self.timeout;
         let ending = match ticket.cookie {
             _ if changes.is_empty() => Ending::Through,
-            None if !self.recent_state().has_nodes() => Ending::NoUdev,
+            None if !self.state().has_nodes() => Ending::NoUdev,
             None => wait_for_nodes(&wanted, || self.state(), deadline),
             Some(ref cookie) => wait_for_count(cookie, &wanted, || self.state(), deadline),
         };
@@ -274,6 +280,7 @@ impl Waiter for Udev {
         }
         settled.waited = ticket.began.elapsed();
         settled.how = match ending {
+            Ending::Through if changes.is_empty() => How::Left,
             Ending::Through => How::Udev,
             Ending::NoUdev => How::Own,
             Ending::Seen => How::Seen,
@@ -283,10 +290,8 @@ impl Waiter for Udev {
             self.own(changes, &mut settled);
             return settled;
         }
-        match ending {
-            Ending::Seen => self.blind.store(true, Ordering::Relaxed),
-            Ending::Unanswered(_) => self.forget_state(),
-            _ => {}
+        if ending == Ending::Seen {
+            self.blind.store(true, Ordering::Relaxed);
         }
         wanted.mend(&mut settled);
         settled
@@ -297,13 +302,31 @@ impl Waiter for Udev {
     }
 
     fn is_immediate(&self) -> bool {
-        self.join.is_none() && !self.recent_state().has_nodes()
+        self.join.is_none() && !self.state().has_nodes()
     }
 }
 
 impl Default for Udev {
     fn default() -> Udev {
         Udev::new()
+    }
+}
+
+impl<W: Waiter + ?Sized> Waiter for Box<W> {
+    fn begin(&self) -> Result<Ticket, CookieError> {
+        (**self).begin()
+    }
+
+    fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
+        (**self).settle(ticket, changes)
+    }
+
+    fn has_nodes(&self) -> bool {
+        (**self).has_nodes()
+    }
+
+    fn is_immediate(&self) -> bool {
+        (**self).is_immediate()
     }
 }
 

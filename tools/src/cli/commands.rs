@@ -9,7 +9,8 @@ use super::session::{Globals, Session};
 use super::{
     check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls,
     message, plist, quickstart, remove, remove_all, rename, resume, run, status, suspend, table,
-    targets, version, wait,
+    targets, udevcomplete, udevcomplete_all, udevcookies, udevcreatecookie, udevflags,
+    udevreleasecookie, version, wait,
 };
 
 /// A verb.
@@ -71,6 +72,24 @@ pub(super) const COMMANDS: &[Verb] = &[
         &[],
         "Show this program's and the driver's version",
     ),
+    verb::<udevcreatecookie::UdevCreateCookie>(
+        "udevcreatecookie",
+        &[],
+        "Make a cookie for several commands to share with --udevcookie",
+    ),
+    verb::<udevreleasecookie::UdevReleaseCookie>(
+        "udevreleasecookie",
+        &[],
+        "Wait until udev is through with a cookie's events",
+    ),
+    verb::<udevcookies::UdevCookies>("udevcookies", &[], "List the cookies"),
+    verb::<udevflags::UdevFlagsOf>("udevflags", &[], "Print a cookie's flags for udev's rules"),
+    verb::<udevcomplete::UdevComplete>(
+        "udevcomplete",
+        &[],
+        "Count a cookie down, as udev's rules do",
+    ),
+    verb::<udevcomplete_all::UdevCompleteAll>("udevcomplete_all", &[], "Take all cookies away"),
     verb::<check::Check>("check", &[], "Check a table without touching anything"),
     verb::<explain::Explain>(
         "explain",

@@ -36,6 +36,12 @@ mod suspend;
 mod table;
 mod table_text;
 mod targets;
+mod udevcomplete;
+mod udevcomplete_all;
+mod udevcookies;
+mod udevcreatecookie;
+mod udevflags;
+mod udevreleasecookie;
 mod version;
 mod wait;
 

@@ -10,6 +10,7 @@ use dm_core::command::DeviceInfo;
 use crate::backend::{Choice, Connected, Driver, Place};
 use crate::failure::Failure;
 use crate::output::{Answer, Format, human, json, talk, write_stdout};
+use crate::udev::UdevOptions;
 
 /// The options of every verb.
 #[derive(Debug, Args)]
@@ -29,6 +30,8 @@ pub(super) struct Globals {
         default_value = "auto"
     )]
     backend: Choice,
+    #[command(flatten)]
+    udev: UdevOptions,
 }
 
 /// One run of `dmctl`.
@@ -71,9 +74,14 @@ impl Session {
         if let Some(connected) = self.connected.get() {
             return Ok(connected);
         }
-        let connected = self.globals.backend.connect()?;
+        let connected = self.globals.backend.connect(&self.globals.udev)?;
         self.note(|| format!("backend: {}", connected.described));
         Ok(self.connected.get_or_init(|| connected))
+    }
+
+    /// How the user wants udev to be gone about.
+    pub(super) fn udev(&self) -> &UdevOptions {
+        &self.globals.udev
     }
 
     /// What the user typed.

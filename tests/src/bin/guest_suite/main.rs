@@ -20,6 +20,7 @@ mod scenarios;
 mod shell;
 mod tables;
 mod typed;
+mod udev;
 
 /// What a check is: it succeeds, or says why not.
 type Check = fn() -> Result<(), String>;
@@ -63,6 +64,33 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "beside_dmsetup_with_several_devices",
         beside_dmsetup::with_several_devices,
+    ),
+    (
+        "udev_nodes_are_there_with_the_command",
+        udev::nodes_are_there_with_the_command,
+    ),
+    (
+        "udev_batch_is_shared_with_dmsetup",
+        udev::batch_is_shared_with_dmsetup,
+    ),
+    (
+        "udev_cookie_verbs_print_the_same",
+        udev::cookie_verbs_print_the_same,
+    ),
+    ("udev_rules_may_call_dmctl", udev::rules_may_call_dmctl),
+    (
+        "udev_rules_are_left_out_alike",
+        udev::rules_are_left_out_alike,
+    ),
+    ("udev_stopped_is_given_up", udev::stopped_udev_is_given_up),
+    (
+        "udev_killed_is_not_waited_for",
+        udev::killed_udev_is_not_waited_for,
+    ),
+    ("udev_absent_is_not_missed", udev::absent_udev_is_not_missed),
+    (
+        "udev_in_another_ipc_namespace",
+        udev::other_ipc_namespace_is_noticed,
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),

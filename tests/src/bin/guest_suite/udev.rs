@@ -1,0 +1,388 @@
+//! A real udev, with the device mapper's rules: running, stopped, killed, absent, and in another
+//! IPC namespace. Whatever it does, a command ends, nodes are there, and no semaphore is left.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dm_core::client::Dm;
+use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+use dm_core::names::{DmName, DmUuid};
+use dm_core::table::TableLine;
+use dm_linux::Linux;
+use dm_linux::udev::{Cookie, How, Udev, UdevState};
+
+use crate::shell::{command, equal, run};
+
+/// What libdevmapper takes for a reason not to use udev. Init sets it for all other checks.
+const DISABLE: &str = "DM_DISABLE_UDEV";
+
+/// Longer than any command may take here, of which some wait for a time-out of a second.
+const BOUND: Duration = Duration::from_secs(25);
+
+/// A udevd of a check's own.
+struct Udevd(Child);
+
+impl Udevd {
+    fn start() -> Result<Udevd, String> {
+        let null = Stdio::null;
+        let child = Command::new("udevd")
+            .env_remove(DISABLE)
+            .env("SYSTEMD_LOG_LEVEL", "crit")
+            .stdin(null())
+            .stdout(null())
+            .stderr(null())
+            .spawn()
+            .map_err(|error| format!("udevd: {error}"))?;
+        let udevd = Udevd(child);
+        until("udevd listens", || {
+            matches!(Udev::new().state(), UdevState::Running { pid: Some(_) })
+        })?;
+        Ok(udevd)
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), String> {
+        run(&format!("kill -{signal} {}", self.0.id())).map(|_| ())
+    }
+
+    fn stop(&self) -> Result<(), String> {
+        self.signal("STOP")?;
+        until("udevd is stopped", || is_stopped(Udev::new().state()))
+    }
+
+    fn kill(&mut self) -> io::Result<()> {
+        self.0.kill()?;
+        self.0.wait().map(|_| ())
+    }
+}
+
+/// Nothing of it is left for other checks.
+impl Drop for Udevd {
+    fn drop(&mut self) {
+        let _ = self.kill();
+        for left in ["/run/udev", "/dev/disk"] {
+            let _ = fs::remove_dir_all(left);
+        }
+    }
+}
+
+/// Whether a stopped udev looks like that.
+fn is_stopped(state: UdevState) -> bool {
+    matches!(state, UdevState::Stopped { .. } | UdevState::Busy)
+}
+
+fn until(what: &str, is: impl Fn() -> bool) -> Result<(), String> {
+    let start = Instant::now();
+    while !is() {
+        if start.elapsed() > BOUND {
+            return Err(format!("not within {BOUND:?}: {what}"));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn no_semaphores() -> Result<(), String> {
+    let left = Cookie::list().map_err(|error| error.to_string())?;
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err(format!("semaphores are left: {left:?}")),
+    }
+}
+
+/// Runs a program as on a machine with udev; `~` is a blank within a word.
+fn with_udev(words: &str) -> Result<String, String> {
+    let mut split = words.split(' ').map(|word| word.replace('~', " "));
+    let program = split.next().ok_or("no program")?;
+    let start = Instant::now();
+    let mut program = Command::new(program);
+    let (success, stdout, stderr) = command(program.args(split).env_remove(DISABLE))?;
+    match success && start.elapsed() < BOUND {
+        true => Ok(stdout),
+        false => Err(format!("`{words}` failed: {stdout}{stderr}")),
+    }
+}
+
+fn name(text: &str) -> DmName {
+    DmName::new(text).expect("the names here are short")
+}
+
+fn link(path: &str) -> Option<String> {
+    Some(fs::read_link(path).ok()?.to_string_lossy().into_owned())
+}
+
+fn linux(timeout: Duration) -> Result<Linux, String> {
+    Linux::open_with(Udev::new().timeout(timeout)).map_err(|error| error.report())
+}
+
+/// Makes a device in a batch, and says how its node came to be.
+fn make(linux: &Linux, device: &str) -> Result<How, String> {
+    let batch = linux.batch();
+    let dm = Dm::new(&batch);
+    let made = || {
+        dm.create(Create::new(name(device)))?;
+        let lines = TableLine::parse_table("0 1024 linear /dev/ram0 0").expect("it is a table");
+        dm.load(Load::new(name(device), lines))?;
+        dm.resume(name(device), SuspendOptions::default())
+    };
+    let info = made().map_err(|error| error.report())?;
+    let settled = batch.wait();
+    println!("{device}: {settled}, {:?}", settled.waited);
+    if settled.waited > BOUND || !settled.wrong.is_empty() {
+        return Err(format!("{device}: {settled}"));
+    }
+    let node = format!("/dev/mapper/{device}");
+    let found = run(&format!("stat -L -c %t:%T {node}"))?;
+    let number = format!("{:x}:{:x}\n", info.number.major, info.number.minor);
+    equal(&node, &found, &number)?;
+    no_semaphores()?;
+    Ok(settled.how)
+}
+
+fn remove(linux: &Linux, device: &str) -> Result<(), String> {
+    let removed = Dm::new(linux).remove(name(device), RemoveMode::IfUnused);
+    removed.map_err(|error| error.report())?;
+    match link(&format!("/dev/mapper/{device}")) {
+        None if !Path::new("/dev/mapper").join(device).exists() => no_semaphores(),
+        found => Err(format!("{device} has a node still: {found:?}")),
+    }
+}
+
+/// Udev makes the nodes and links before a command returns.
+pub(crate) fn nodes_are_there_with_the_command() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    let linux = linux(BOUND)?;
+    let dm = Dm::new(&linux);
+    for round in 0..5 {
+        equal_how(make(&linux, "guest-a")?, How::Udev)?;
+        let by_name = |name: &str| format!("/dev/disk/by-id/dm-name-{name}");
+        let node = link("/dev/mapper/guest-a").ok_or("udev made no link")?;
+        equal("link", &node, "../dm-0")?;
+        equal_links(&by_name("guest-a"), Some("../../dm-0"))?;
+        let renamed = dm.rename(name("guest-a"), name("guest-b"));
+        renamed.map_err(|error| error.report())?;
+        equal_links("/dev/mapper/guest-a", None)?;
+        equal_links("/dev/mapper/guest-b", Some("../dm-0"))?;
+        let uuid = DmUuid::new(&format!("GUEST-{round}")).map_err(|error| error.to_string())?;
+        dm.set_uuid(name("guest-b"), uuid)
+            .map_err(|error| error.report())?;
+        let by_uuid = format!("/dev/disk/by-id/dm-uuid-GUEST-{round}");
+        equal_links(&by_uuid, Some("../../dm-0"))?;
+        remove(&linux, "guest-b")?;
+        equal_links(&by_name("guest-b"), None)?;
+    }
+    Ok(())
+}
+
+fn equal_how(got: How, expected: How) -> Result<(), String> {
+    equal("how", &format!("{got:?}"), &format!("{expected:?}"))
+}
+
+fn equal_links(path: &str, expected: Option<&str>) -> Result<(), String> {
+    let shown = |link: Option<&str>| format!("{link:?}");
+    equal(path, &shown(link(path).as_deref()), &shown(expected))
+}
+
+/// One cookie for dmsetup and dmctl, whoever makes it and whoever waits.
+pub(crate) fn batch_is_shared_with_dmsetup() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    for (first, second) in [("dmsetup", "dmctl"), ("dmctl", "dmsetup")] {
+        let cookie = with_udev(&format!("{first} udevcreatecookie"))?;
+        let cookie = cookie.trim();
+        if cookie.len() != 10 || !cookie.starts_with("0x0D4D") {
+            return Err(format!("{first} made the cookie {cookie:?}"));
+        }
+        for (program, device) in [(first, "guest-a"), (second, "guest-b")] {
+            with_udev(&format!(
+                "{program} create {device} --udevcookie {cookie} --table 0~1024~linear~/dev/ram0~0"
+            ))?;
+        }
+        let listed = [first, second].map(|it| with_udev(&format!("{it} udevcookies")));
+        let [ours, theirs] = listed;
+        // Udev may count down between the two.
+        let columns = |text: String| text.lines().map(|line| line[..24].to_owned()).collect();
+        let (ours, theirs): (Vec<_>, Vec<_>) = (columns(ours?), columns(theirs?));
+        equal("cookies", &format!("{ours:?}"), &format!("{theirs:?}"))?;
+        with_udev(&format!("{second} udevreleasecookie {cookie}"))?;
+        for device in ["guest-a", "guest-b"] {
+            if !Path::new("/dev/mapper").join(device).exists() {
+                return Err(format!("{device} has no node"));
+            }
+            with_udev(&format!("{first} remove {device}"))?;
+        }
+        no_semaphores()?;
+    }
+    Ok(())
+}
+
+/// What dmsetup prints about cookies, dmctl prints.
+pub(crate) fn cookie_verbs_print_the_same() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    let (theirs, ours) = (cookie_verbs("dmsetup")?, cookie_verbs("dmctl")?);
+    equal("dmctl", &ours, &theirs)?;
+    no_semaphores()
+}
+
+/// What a program prints, without what is other each time.
+fn cookie_verbs(program: &str) -> Result<String, String> {
+    let made = with_udev(&format!("{program} udevcreatecookie"))?;
+    let made = made.trim();
+    let base = &made[6..];
+    let listed = Cookie::list().map_err(|error| error.to_string())?;
+    let [listed] = listed[..] else {
+        return Err(format!("{program} made {listed:?}"));
+    };
+    let mut said = String::new();
+    for line in with_udev(&format!("{program} udevcookies"))?.lines() {
+        // The times of the two programs' cookies may be of two seconds.
+        let (columns, times) = line.split_at(35);
+        said += &columns
+            .replace(&format!("{:<12x}", listed.cookie), "COOKIE")
+            .replace(&format!(" {:<10} ", listed.semaphore), " SEMAPHORE ");
+        said += &format!("{} {}\n", times.len(), times.matches(':').count());
+    }
+    for words in [
+        "udevflags 0xd4d1234".into(),
+        "udevflags 0xffff1234".into(),
+        format!("udevcomplete 0x40{base}"),
+        "udevcomplete_all -y 5".into(),
+        "udevcomplete_all -y".into(),
+        "udevcomplete 0x400000".into(),
+    ] {
+        said += &with_udev(&format!("{program} {words}"))?;
+    }
+    Ok(said.replace(&base.to_lowercase(), "BASE"))
+}
+
+/// Udev's rules with dmctl in dmsetup's place: then dmsetup itself waits for what dmctl counts.
+pub(crate) fn rules_may_call_dmctl() -> Result<(), String> {
+    let rules = Path::new("/run/udev/rules.d");
+    let copied = || {
+        fs::create_dir_all(rules)?;
+        for entry in fs::read_dir("/lib/udev/rules.d")? {
+            let entry = entry?;
+            let text = fs::read_to_string(entry.path())?.replace("/sbin/dmsetup", "/bin/dmctl");
+            fs::write(rules.join(entry.file_name()), text)?;
+        }
+        io::Result::Ok(())
+    };
+    copied().map_err(|error| format!("rules: {error}"))?;
+    let _udevd = Udevd::start()?;
+    with_udev("dmsetup create guest-a --table 0~1024~linear~/dev/ram0~0")?;
+    equal_links("/dev/mapper/guest-a", Some("../dm-0"))?;
+    let flags = run("udevadm info --query=property /dev/dm-0")?;
+    if !flags.contains("DM_UDEV_PRIMARY_SOURCE_FLAG=1") {
+        return Err(format!("udev has no flags: {flags}"));
+    }
+    with_udev("dmsetup remove guest-a")?;
+    with_udev("dmctl create guest-a --table 0~1024~linear~/dev/ram0~0")?;
+    with_udev("dmctl remove guest-a")?;
+    equal_links("/dev/mapper/guest-a", None)?;
+    no_semaphores()
+}
+
+/// `--noudevrules` tells the rules what dmsetup tells them, and makes the node, which dmsetup does
+/// only with `--verifyudev`.
+pub(crate) fn rules_are_left_out_alike() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    let mut flags = Vec::new();
+    for program in ["dmsetup", "dmctl"] {
+        with_udev(&format!(
+            "{program} create guest-a --noudevrules --verifyudev --table 0~1024~linear~/dev/ram0~0"
+        ))?;
+        let kind = run("stat -c %F /dev/mapper/guest-a")?;
+        equal(program, &kind, "block special file\n")?;
+        let known = run("udevadm info --query=property /dev/dm-0")?;
+        let known = known.lines().filter(|it| it.starts_with("DM_UDEV_DISABLE"));
+        // Dmsetup says besides what it does itself, which concerns no rule.
+        let rules = known.filter(|it| !it.contains("LIBRARY_FALLBACK"));
+        flags.push(rules.collect::<Vec<_>>().join("\n"));
+        with_udev(&format!(
+            "{program} remove --noudevrules --verifyudev guest-a"
+        ))?;
+        if Path::new("/dev/mapper/guest-a").exists() {
+            return Err(format!("{program} leaves its node"));
+        }
+    }
+    equal("flags", &flags[1], &flags[0])?;
+    no_semaphores()
+}
+
+/// A stopped udev costs the time-out, and catches up later.
+pub(crate) fn stopped_udev_is_given_up() -> Result<(), String> {
+    let udevd = Udevd::start()?;
+    udevd.stop()?;
+    let linux = linux(Duration::from_secs(1))?;
+    let how = make(&linux, "guest-a")?;
+    if !matches!(how, How::Unanswered(state) if is_stopped(state)) {
+        return Err(format!("it is {how:?}"));
+    }
+    with_udev("dmctl create guest-b --udevtimeout 1 --table 0~1024~linear~/dev/ram0~0")?;
+    equal_links("/dev/mapper/guest-b", Some("../dm-1"))?;
+    udevd.signal("CONT")?;
+    for device in ["guest-a", "guest-b"] {
+        let by_name = format!("/dev/disk/by-id/dm-name-{device}");
+        let node = format!("/dev/mapper/{device}");
+        until("udev caught up", || {
+            link(&by_name).is_some() && link(&node).is_some()
+        })?;
+    }
+    for device in ["guest-a", "guest-b"] {
+        remove(&linux, device)?;
+    }
+    Ok(())
+}
+
+/// A killed udev costs nothing, even if it is killed while it is waited for.
+pub(crate) fn killed_udev_is_not_waited_for() -> Result<(), String> {
+    let mut udevd = Udevd::start()?;
+    let linux = linux(BOUND)?;
+    udevd.stop()?;
+    let waiting = thread::spawn(move || {
+        let how = make(&linux, "guest-a");
+        (linux, how)
+    });
+    until("a cookie is made", || {
+        Cookie::list().is_ok_and(|listed| !listed.is_empty())
+    })?;
+    udevd.kill().map_err(|error| format!("udevd: {error}"))?;
+    let (linux, how) = waiting.join().map_err(|_| "the thread panicked")?;
+    equal_how(how?, How::Unanswered(UdevState::Dead))?;
+    equal_how(make(&linux, "guest-b")?, How::Own)?;
+    for device in ["guest-a", "guest-b"] {
+        remove(&linux, device)?;
+    }
+    Ok(())
+}
+
+/// Without any udev, nodes are made as they always were.
+pub(crate) fn absent_udev_is_not_missed() -> Result<(), String> {
+    let linux = linux(BOUND)?;
+    equal_how(make(&linux, "guest-a")?, How::Own)?;
+    remove(&linux, "guest-a")
+}
+
+/// From another IPC namespace, where udev sees no semaphores, nodes come all the same: at once
+/// where udev's process can be seen, and else after a second.
+pub(crate) fn other_ipc_namespace_is_noticed() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    for (namespaces, device) in [("-i", "guest-a"), ("-ipf", "guest-b")] {
+        let start = Instant::now();
+        with_udev(&format!(
+            "unshare {namespaces} dmctl create {device} --table 0~1024~linear~/dev/ram0~0"
+        ))?;
+        println!("unshare {namespaces}: {:?}", start.elapsed());
+        if link(&format!("/dev/mapper/{device}")).is_none() {
+            return Err(format!("udev made no link for {device}"));
+        }
+        with_udev(&format!("unshare {namespaces} dmctl remove {device}"))?;
+        equal_links(&format!("/dev/mapper/{device}"), None)?;
+        if start.elapsed() > Duration::from_secs(20) {
+            return Err(format!("{:?} is a time-out", start.elapsed()));
+        }
+    }
+    no_semaphores()
+}

@@ -1,0 +1,128 @@
+//! How commands to Linux's driver go about udev: dmsetup's options and variables.
+
+use std::time::Duration;
+
+use clap::Args;
+use dm_linux::nodes::{NodePolicy, Nodes};
+use dm_linux::udev::{Change, CookieError, Settled, Ticket, Udev, UdevFlags, Waiter};
+
+use crate::output::talk;
+
+/// Set to anything, it keeps this program from asking for udev.
+const DISABLE: &str = "DM_DISABLE_UDEV";
+
+/// What `--noudevrules` tells udev's rules, as dmsetup does.
+const NO_RULES: UdevFlags = UdevFlags::DISABLE_DM_RULES.union(UdevFlags::DISABLE_SUBSYSTEM_RULES);
+
+/// The options about udev.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Udev")]
+pub(crate) struct UdevOptions {
+    /// Do not wait for udev
+    #[arg(long, global = true)]
+    noudevsync: bool,
+    /// Make the nodes here, and have udev's rules leave them alone
+    #[arg(long, global = true)]
+    noudevrules: bool,
+    /// Wait for udev and make what it did not make, as is always done
+    #[arg(long, global = true, hide = true)]
+    verifyudev: bool,
+    /// Give the events this cookie of udevcreatecookie, and leave the waiting to udevreleasecookie
+    #[arg(long, global = true, value_name = "COOKIE", env = "DM_UDEV_COOKIE", hide_env = true,
+        value_parser = cookie)]
+    udevcookie: Option<u32>,
+    /// How long udev may take
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        hide_default_value = true
+    )]
+    udevtimeout: u32,
+}
+
+/// A cookie as dmsetup reads it: decimal, `0x` and hexadecimal, or `0` and octal; never 0.
+pub(crate) fn cookie(text: &str) -> Result<u32, String> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
+        [b'0', ..] => (text, 8),
+        _ => (text, 10),
+    };
+    match u32::from_str_radix(digits, radix) {
+        Ok(cookie) if cookie != 0 => Ok(cookie),
+        _ => Err("a cookie is a number such as 0xd4d1234".into()),
+    }
+}
+
+impl UdevOptions {
+    /// Who sees to the nodes.
+    pub(crate) fn waiter(&self) -> Box<dyn Waiter> {
+        if std::env::var_os(DISABLE).is_some() {
+            return Box::new(Nodes::new(NodePolicy::Always));
+        }
+        let mut udev = Udev::new().timeout(self.timeout());
+        if self.noudevrules {
+            udev = udev.flags(NO_RULES);
+        }
+        if let Some(cookie) = self.udevcookie {
+            udev = udev.join(cookie);
+        }
+        if self.noudevsync {
+            udev = udev.leave();
+        }
+        Box::new(Told(udev))
+    }
+
+    /// The cookie that the user gave.
+    pub(crate) fn cookie(&self) -> Option<u32> {
+        self.udevcookie
+    }
+
+    /// How long udev may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.udevtimeout.into())
+    }
+}
+
+/// Tells the user of what did not go well: the commands themselves were obeyed.
+#[derive(Debug)]
+struct Told(Udev);
+
+impl Waiter for Told {
+    fn begin(&self) -> Result<Ticket, CookieError> {
+        self.0.begin()
+    }
+
+    fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
+        let settled = self.0.settle(ticket, changes);
+        if settled.is_trouble() {
+            talk(&format!("dmctl: {settled}"));
+        }
+        settled
+    }
+
+    fn has_nodes(&self) -> bool {
+        self.0.has_nodes()
+    }
+
+    fn is_immediate(&self) -> bool {
+        self.0.is_immediate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_read_as_c_does() {
+        assert_eq!(cookie("0xd4d1234"), Ok(0x0d4d_1234));
+        assert_eq!(cookie("0XD4D1234"), Ok(0x0d4d_1234));
+        assert_eq!(cookie("223154740"), Ok(0x0d4d_1234));
+        assert_eq!(cookie("017"), Ok(15));
+        for wrong in ["", "0", "0x", "x", "-1", "0x1ffffffff", "1 "] {
+            assert!(cookie(wrong).is_err(), "{wrong}");
+        }
+    }
+}
