@@ -47,6 +47,9 @@ bitflags::bitflags! {
         const TARGET_VERSION = 1 << 7;
         /// Trying the paths of a `multipath` device.
         const PROBE_PATHS = 1 << 8;
+        /// A suspend holds new io and waits for what is under way, and a resume without a loaded
+        /// table goes on with the old one.
+        const SUSPEND = 1 << 9;
     }
 }
 

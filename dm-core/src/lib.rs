@@ -24,6 +24,8 @@ pub mod names;
 pub mod nbd;
 pub mod table;
 pub mod target;
+#[cfg(feature = "std")]
+pub mod transaction;
 pub mod typed;
 pub mod units;
 pub mod version;
