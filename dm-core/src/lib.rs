@@ -12,6 +12,7 @@ pub mod component;
 pub mod device;
 pub mod devid;
 pub mod disklabel;
+pub mod difference;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod errno;

@@ -9,6 +9,7 @@
 //! - [`sys`]: the one door to the kernel, and its trait for stand-ins.
 //! - [`mangle`]: names as the driver has them.
 //! - [`nodes`]: `/dev/mapper/NAME` where no udev makes it.
+//! - [`events`]: what happens to devices, as it happens.
 //! - [`udev`]: waiting for udev where it runs, with an end; [`Batch`] is one wait for many commands.
 //! - [`probe`]: whether there is a driver that this user can use.
 //! - [`readahead`]: how far the kernel reads ahead on a device.
@@ -79,6 +80,7 @@
 pub mod abi;
 pub mod buffer;
 pub mod control;
+pub mod events;
 pub mod mangle;
 pub mod nodes;
 pub mod probe;

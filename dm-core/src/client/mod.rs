@@ -35,6 +35,11 @@ impl<B: Backend> Dm<B> {
         &self.backend
     }
 
+    /// The driver, without its methods.
+    pub fn into_backend(self) -> B {
+        self.backend
+    }
+
     /// What the driver can do.
     pub fn capabilities(&self) -> Capabilities {
         self.backend.capabilities()

@@ -20,6 +20,7 @@ mod scenarios;
 mod shell;
 mod tables;
 mod typed;
+mod stacks;
 mod udev;
 
 /// What a check is: it succeeds, or says why not.
@@ -92,6 +93,12 @@ const CHECKS: &[(&str, Check)] = &[
         "udev_in_another_ipc_namespace",
         udev::other_ipc_namespace_is_noticed,
     ),
+    ("transaction_swaps_under_io", stacks::swaps_under_io),
+    (
+        "transaction_refused_is_taken_back",
+        stacks::refused_step_is_taken_back,
+    ),
+    ("events_are_told", stacks::events_are_told),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
     ("random_tables_agree", tables::random_tables_agree),
