@@ -1,5 +1,6 @@
 //! What a transaction fails with.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
@@ -20,7 +21,7 @@ pub struct TransactionError {
     pub step: Option<Step>,
     /// Why.
     #[source]
-    pub cause: DmError,
+    pub cause: Box<DmError>,
     /// What could not be taken back, and why.
     pub undone: Vec<FailedUndo>,
     /// The devices that are not as before. If there is none, all is as before.
@@ -74,7 +75,7 @@ impl TransactionError {
     pub(super) fn before(cause: DmError) -> TransactionError {
         TransactionError {
             step: None,
-            cause,
+            cause: Box::new(cause),
             undone: Vec::new(),
             left: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! Doing the steps, and taking them back.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use std::time::Instant;
@@ -117,6 +118,6 @@ fn take_back<B: Backend>(
         step: Some(step),
         left: left.collect(),
         undone,
-        cause,
+        cause: Box::new(cause),
     }
 }

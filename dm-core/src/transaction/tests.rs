@@ -119,7 +119,9 @@ fn shown(dm: &Dm<Engine>) -> Vec<String> {
             table(Slot::Inactive)
         )
     };
-    dm.list().unwrap().into_iter().map(device).collect()
+    let mut all: Vec<String> = dm.list().unwrap().into_iter().map(device).collect();
+    all.sort();
+    all
 }
 
 /// Both grow, one moves between, one goes, one is new on top, and a held one is swapped.

@@ -87,12 +87,14 @@ impl Target<'_> {
             Undo::Suspend => dm.suspend(id(), self.options).map(|_| ()),
             Undo::Table => match (&before.active, self.swapped) {
                 (Some(table), true) => self.load(table, dm),
-                (None, true) => Err(DmError::because(
-                    ErrorKind::Invalid,
-                    "it had no table, which a device that has one can not go back to",
-                )
-                .about("transaction", Some(self.member.name.as_str().into()))),
-                (_, false) => dm.clear(id()).map(|_| ()),
+                (None, true) if matches!(self.member.becomes, Becomes::Swapped(_)) => {
+                    Err(DmError::because(
+                        ErrorKind::Invalid,
+                        "it had no table, which a device that has one can not go back to",
+                    )
+                    .about("transaction", Some(self.member.name.as_str().into())))
+                }
+                _ => dm.clear(id()).map(|_| ()),
             },
             Undo::Resume if untouched || before.active.is_none() => Ok(()),
             Undo::Resume => dm.resume(id(), self.options).map(|_| ()),

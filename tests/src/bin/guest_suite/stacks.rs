@@ -83,24 +83,8 @@ pub(crate) fn refused_step_is_taken_back() -> Result<(), String> {
     create("guest-top", "0 16384 linear /dev/mapper/guest-low 0")?;
     let tables = || run("dmsetup table");
     let before = tables()?;
-    let crypt = TableLine::parse_table("0 16384 crypt none").expect("it is a table");
-    // The lower one is swapped before the upper one's table is found to be wrong: it needs a
-    // device that is there only then.
-    let error = Transaction::new()
-        .create(
-            Create::new(name("guest-mid")),
-            onto("/dev/mapper/guest-low"),
-        )
-        .swap(load("guest-low", "/dev/ram1"))
-        .swap(load("guest-top", "/dev/mapper/guest-mid"))
-        .create(Create::new(name("guest-new")), crypt)
-        .swap(Load::new(
-            name("guest-top-most"),
-            onto("/dev/mapper/guest-top"),
-        ))
-        .run(&dm)
-        .expect_err("there is no guest-top-most");
-    equal("step", &format!("{:?}", error.step), "None")?;
+    // The lower one is swapped, and the one in between made, before the upper one's table is found
+    // to be wrong.
     let past = TableLine::parse_table("0 999999999 linear /dev/mapper/guest-mid 0");
     let error = Transaction::new()
         .create(
