@@ -1,4 +1,39 @@
 //! The portable device mapper's core.
+//!
+//! # A tour
+//! - [`command`] is what a driver can be asked and answers; a [`backend`] is a driver, and
+//!   [`client::Dm`] its commands as methods.
+//! - `engine` is the driver that runs anywhere: devices in this process, over files, memory and
+//!   each other. Linux's is in the crate dm-linux, one behind a socket in dm-proto.
+//! - [`table`] is the language of tables, [`target`] what maps io, [`typed`] the targets' words.
+//! - [`blockdev`] and [`io`] are how io is asked for, on a mapped device too.
+//! - `transaction` changes several devices together; [`difference`] tells what happened to them.
+//! - [`error`] is what all of it fails with: match on the kind, show the report.
+//!
+//! What is in `code` here and no link needs the feature `std`.
+//!
+//! The same program runs on each driver:
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
+//! use dm_core::backend::Backend;
+//! use dm_core::client::Dm;
+//! use dm_core::command::{Create, Load, SuspendOptions};
+//! use dm_core::engine::Engine;
+//! use dm_core::names::DmName;
+//! use dm_core::table::TableLine;
+//!
+//! fn make<B: Backend>(dm: &Dm<B>, name: DmName, table: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!     dm.create(Create::new(name.clone()))?;
+//!     dm.load(Load::new(name.clone(), TableLine::parse_table(table)?))?;
+//!     dm.resume(name, SuspendOptions::default())?;
+//!     Ok(())
+//! }
+//!
+//! let dm = Dm::new(Engine::new()); // or dm_linux::Linux::open()?
+//! make(&dm, DmName::new("vol0")?, "0 8 zero\n8 8 error")?;
+//! assert_eq!(dm.list()?.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
