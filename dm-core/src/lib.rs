@@ -46,8 +46,8 @@ pub mod command;
 pub mod component;
 pub mod device;
 pub mod devid;
-pub mod disklabel;
 pub mod difference;
+pub mod disklabel;
 #[cfg(feature = "std")]
 pub mod engine;
 pub mod errno;

@@ -11,6 +11,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut events = Events::open()?;
     // The same open file: it becomes readable with the events' own.
     let descriptor = events.as_fd().try_clone_to_owned()?;
+    // Its successor is unsafe to call; the descriptor outlives the loop here.
+    #[allow(deprecated)]
     let readable = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
     for device in events.devices() {
         println!("{} is there", device.name);

@@ -204,7 +204,9 @@ mod tests {
         assert_eq!(found.cylinders, Some(4));
         let small = info(|geometry| drop(geometry.remove("cylinders-per-unit")));
         assert_eq!(Geometry::read(&small).unwrap().cylinders, None);
-        let wrong = info(|geometry| drop(geometry.set("sector-size", "x")));
+        let wrong = info(|geometry| {
+            geometry.set("sector-size", "x");
+        });
         let error = Geometry::read(&wrong).unwrap_err();
         assert_eq!(error.reason(), "the disk's info has no sector-size");
         assert!(Geometry::read(b"").is_err());

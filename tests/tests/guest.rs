@@ -108,7 +108,7 @@ fn guest_that_breaks_is_noticed() {
     if std::env::var_os("DM_GUEST_CHECK").is_some() {
         return skip(
             "guest_that_breaks_is_noticed",
-            "DM_GUEST_CHECK asks for one check",
+            "DM_GUEST_CHECK asks for some checks",
         );
     }
     let Some(mut guest) = boot("guest_that_breaks_is_noticed", Kernel::V6_12) else {

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
 use dm_core::devid::DevNo;
-use dm_core::error::ErrorKind;
 use dm_core::units::SectorCount;
 use dm_linux::{Linux, readahead};
 use dm_netbsd::NetBsd;

@@ -85,7 +85,7 @@ impl Explain {
     }
 
     fn live(&self, session: &Session, explained: &mut Explained) -> Result<(), Failure> {
-        let id = device(self.source.as_deref().unwrap_or_default())?.into();
+        let id = device(session, self.source.as_deref().unwrap_or_default())?;
         let dm = session.dm()?;
         let explain = |error| session.explain(error, &id);
         let (_, table) = dm.table(id.clone(), Slot::Active).map_err(explain)?;

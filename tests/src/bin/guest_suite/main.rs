@@ -2,7 +2,8 @@
 //!
 //! `guest_suite serve` obeys the console; `guest_suite check NAME` runs one check, for a person in
 //! the guest's shell and for `serve`, which gives every check a process of its own, so that one
-//! that panics or keeps files open harms no other; `guest_suite list` names them.
+//! that panics or keeps files open harms no other; `guest_suite list` names them. `guest_suite churn`
+//! is a loop that one of them runs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Write};
@@ -11,16 +12,20 @@ use std::process::{Command, ExitCode};
 use dm_tests::guest::protocol::{Message, Request};
 
 mod beside_dmsetup;
+mod churn;
+mod counts;
+mod crowd;
 mod faults;
+mod ioctls;
 mod kernel;
 mod labels;
 mod linear;
 mod programs;
 mod scenarios;
 mod shell;
+mod stacks;
 mod tables;
 mod typed;
-mod stacks;
 mod udev;
 
 /// What a check is: it succeeds, or says why not.
@@ -99,11 +104,31 @@ const CHECKS: &[(&str, Check)] = &[
         stacks::refused_step_is_taken_back,
     ),
     ("events_are_told", stacks::events_are_told),
+    (
+        "each_ioctl_beside_dmsetup",
+        ioctls::each_ioctl_beside_dmsetup,
+    ),
+    (
+        "changing_verbs_need_no_more_ioctls",
+        counts::changing_verbs_need_no_more_ioctls,
+    ),
+    (
+        "looking_verbs_need_no_more_ioctls",
+        counts::looking_verbs_need_no_more_ioctls,
+    ),
+    ("threads_share_a_handle", crowd::threads_share_a_handle),
+    (
+        "churn_needs_no_more_ioctls",
+        churn::churn_needs_no_more_ioctls,
+    ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),
 ];
+
+/// What is measured only where it is asked for.
+const FIGURES: &[(&str, Check)] = &[("churn_figures", churn::churn_figures)];
 
 /// Where a check leaves the reason of its failure for `serve`.
 const REASON: &str = "/run/guest_suite.reason";
@@ -126,19 +151,32 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["churn", devices] => match churn(devices) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                eprintln!("guest_suite: {reason}");
+                ExitCode::FAILURE
+            }
+        },
         ["list"] => {
             CHECKS.iter().for_each(|(name, _)| println!("{name}"));
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: guest_suite serve | list | check NAME");
+            eprintln!("usage: guest_suite serve | list | check NAME | churn DEVICES");
             ExitCode::from(2)
         }
     }
 }
 
+/// The loop that a check runs in a process of its own.
+fn churn(devices: &str) -> Result<(), String> {
+    let devices = devices.parse();
+    churn::main(devices.map_err(|_| "the count of devices is no number")?)
+}
+
 fn check(name: &str) -> Result<(), String> {
-    let mut all = CHECKS.iter().chain(faults::FAULTS);
+    let mut all = CHECKS.iter().chain(faults::FAULTS).chain(FIGURES);
     match all.find(|(known, _)| *known == name) {
         Some((_, check)) => check(),
         None => Err("the suite has no check of this name".to_owned()),
