@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How many programs were compiled.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// The program so far.
 #[derive(Default)]
@@ -68,8 +72,13 @@ impl Assertions {
     /// # Panics
     /// If it can not be run.
     pub fn compile(&self, compiler: &Path) -> Output {
+        // zig makes a file of its own choice if it is to write to /dev/null.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("assertions-{}-{count}.o", std::process::id());
+        let object = std::env::temp_dir().join(name);
         let mut child = Command::new(compiler)
-            .args(["-x", "c", "-c", "-", "-o", "/dev/null"])
+            .args(["-x", "c", "-c", "-", "-o"])
+            .arg(&object)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -79,7 +88,10 @@ impl Assertions {
             .write_all(self.0.as_bytes())
             .expect("the compiler reads");
         drop(stdin);
-        child.wait_with_output().expect("the compiler ends")
+        let output = child.wait_with_output().expect("the compiler ends");
+        // There is none if an assertion does not hold.
+        let _ = std::fs::remove_file(object);
+        output
     }
 
     /// Lets the compiler judge.

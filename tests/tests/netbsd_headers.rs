@@ -1,5 +1,8 @@
 //! Names and numbers against NetBSD's own headers.
 
+use std::mem::offset_of;
+
+use dm_netbsd::layout::{self, DkwedgeInfo, KinfoDrivers, Plistref};
 use dm_proto::netbsd::{WireFlags, keys};
 use dm_tests::assertions::{Assertions, compiler};
 
@@ -9,6 +12,7 @@ const HEADERS: &[&str] = &[
     "prop/plistref.h",
     "sys/disk.h",
     "sys/dkio.h",
+    "sys/sysctl.h",
 ];
 
 /// The names that `netbsd-dm.h` gives to keys.
@@ -51,6 +55,50 @@ const FLAGS: &[(&str, WireFlags)] = &[
     ("QUERY_INACTIVE_TABLE", WireFlags::QUERY_INACTIVE_TABLE),
 ];
 
+/// The numbers of ioctls.
+const IOCTLS: &[(&str, u32)] = &[
+    ("NETBSD_DM_IOCTL", layout::NETBSD_DM_IOCTL),
+    ("DIOCGMEDIASIZE", layout::DIOCGMEDIASIZE),
+    ("DIOCGSECTORSIZE", layout::DIOCGSECTORSIZE),
+    ("DIOCGDISKINFO", layout::DIOCGDISKINFO),
+    ("DIOCGWEDGEINFO", layout::DIOCGWEDGEINFO),
+];
+
+/// A struct's name, its bytes, and where its fields start. Hosts of this test have NetBSD's sizes.
+type Struct = (&'static str, usize, &'static [(&'static str, usize)]);
+
+const STRUCTS: &[Struct] = &[
+    (
+        "struct plistref",
+        size_of::<Plistref>(),
+        &[
+            ("pref_plist", offset_of!(Plistref, plist)),
+            ("pref_len", offset_of!(Plistref, length)),
+        ],
+    ),
+    (
+        "struct dkwedge_info",
+        size_of::<DkwedgeInfo>(),
+        &[
+            ("dkw_devname", offset_of!(DkwedgeInfo, devname)),
+            ("dkw_wname", offset_of!(DkwedgeInfo, wname)),
+            ("dkw_parent", offset_of!(DkwedgeInfo, parent)),
+            ("dkw_offset", offset_of!(DkwedgeInfo, offset)),
+            ("dkw_size", offset_of!(DkwedgeInfo, size)),
+            ("dkw_ptype", offset_of!(DkwedgeInfo, ptype)),
+        ],
+    ),
+    (
+        "struct kinfo_drivers",
+        size_of::<KinfoDrivers>(),
+        &[
+            ("d_cmajor", offset_of!(KinfoDrivers, cmajor)),
+            ("d_bmajor", offset_of!(KinfoDrivers, bmajor)),
+            ("d_name", offset_of!(KinfoDrivers, name)),
+        ],
+    ),
+];
+
 #[test]
 #[ignore = "needs a C compiler for NetBSD: tests/run netbsd"]
 fn wrong_number_is_noticed() {
@@ -76,6 +124,22 @@ fn keys_and_flags_are_those_of_the_header() {
     }
     for (name, flag) in FLAGS {
         all.number(&format!("DM_{name}_FLAG"), flag.bits());
+    }
+    all.hold(&compiler());
+}
+
+#[test]
+#[ignore = "needs a C compiler for NetBSD: tests/run netbsd"]
+fn ioctls_and_structs_are_those_of_the_headers() {
+    let mut all = Assertions::with(HEADERS);
+    for (name, number) in IOCTLS {
+        all.number(name, *number);
+    }
+    for (name, size, fields) in STRUCTS {
+        all.size(&format!("sizeof({name})"), *size);
+        for (field, offset) in *fields {
+            all.size(&format!("offsetof({name}, {field})"), *offset);
+        }
     }
     all.hold(&compiler());
 }
