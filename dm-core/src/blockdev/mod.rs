@@ -11,6 +11,8 @@ mod labelled;
 #[cfg(feature = "std")]
 mod mem;
 #[cfg(feature = "std")]
+mod node;
+#[cfg(feature = "std")]
 mod record;
 
 use alloc::vec::Vec;
@@ -28,6 +30,8 @@ pub use file::FileDev;
 pub use labelled::LabelledDev;
 #[cfg(feature = "std")]
 pub use mem::MemDev;
+#[cfg(feature = "std")]
+pub(crate) use node::{node_named, node_of};
 #[cfg(feature = "std")]
 pub use record::{RecordDev, Recorded};
 

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use crate::blockdev::{node_named, node_of};
 use crate::devid::DevNo;
 use crate::errno::Errno;
 use crate::units::{SECTOR_BYTES, Sector, SectorCount};
@@ -79,8 +80,11 @@ impl DiskReader for Unreadable {
 impl Disks for HostDisks {
     fn find(&self, word: &str) -> Standing {
         let path = match word.parse::<DevNo>() {
-            Ok(number) => PathBuf::from(format!("/dev/block/{number}")),
-            Err(_) => PathBuf::from(word),
+            Ok(number) => node_of(number),
+            Err(_) => Some(PathBuf::from(word)),
+        };
+        let Some(path) = path else {
+            return Standing::Unknown;
         };
         let Ok(metadata) = fs::metadata(&path) else {
             return Standing::Unknown;
@@ -125,10 +129,8 @@ fn linux(word: &str, path: &Path, rdev: u64) -> Standing {
     let Some(name) = parent.and_then(|name| name.to_str()) else {
         return Standing::Unknown;
     };
-    // In sysfs an exclamation mark stands for the slash of a node in a folder.
-    let whole = format!("/dev/{}", name.replace('!', "/"));
-    let path = PathBuf::from(&whole);
-    disk(whole, Sector(start), &path)
+    let whole = node_named(name);
+    disk(whole.display().to_string(), Sector(start), &whole)
 }
 
 /// A NetBSD node: `/dev/wd0e` is partition e of the disk whose whole is `/dev/wd0d`.

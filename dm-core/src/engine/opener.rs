@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::blockdev::{BlockDev, DevInfo, FileDev};
+use crate::blockdev::{BlockDev, DevInfo, FileDev, node_of};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
@@ -97,7 +97,13 @@ impl<'a> TableOpener<'a> {
                     format!("no file has number {number}"),
                 )),
             },
-            _ => self.open_path(&node_of(number)?, mode),
+            _ => match node_of(number) {
+                Some(node) => self.open_path(&node, mode),
+                None => Err(OpenError::new(
+                    Errno::ENOENT,
+                    format!("no block device has number {number}"),
+                )),
+            },
         }
     }
 
@@ -201,32 +207,6 @@ pub(super) fn probe(engine: &Inner, word: &str) -> Result<(DevNo, DevInfo), Open
     Ok((component.number(), component.dev().info()))
 }
 
-/// The node of the block device with `number`: Linux has a link for each, elsewhere `/dev` is
-/// looked through.
-fn node_of(number: DevNo) -> Result<PathBuf, OpenError> {
-    if cfg!(target_os = "linux") {
-        return Ok(PathBuf::from(format!("/dev/block/{number}")));
-    }
-    search(Path::new("/dev"), number).ok_or_else(|| {
-        let reason = format!("no block device in /dev has number {number}");
-        OpenError::new(Errno::ENXIO, reason)
-    })
-}
-
-/// A block device's node in `folder` itself.
-fn search(folder: &Path, number: DevNo) -> Option<PathBuf> {
-    let is_it = |path: &PathBuf| {
-        let node = std::fs::symlink_metadata(path);
-        node.is_ok_and(|node| {
-            node.file_type().is_block_device() && DevNo::of_node(node.rdev()) == number
-        })
-    };
-    let entries = std::fs::read_dir(folder).ok()?;
-    entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(is_it)
-}
-
 impl Files {
     /// Lets `word` name `dev` in table lines.
     pub(super) fn attach(&self, word: &str, dev: Arc<dyn BlockDev>) -> DevNo {
@@ -266,30 +246,5 @@ impl FileNumbers {
     fn next(&mut self, word: &str) -> u32 {
         self.words.push(word.into());
         u32::try_from(self.words.len() - 1).unwrap_or(u32::MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn block_device_is_found_by_its_number() {
-        let folder = Path::new("/dev");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let node = std::fs::symlink_metadata(&path).unwrap();
-            let number = DevNo::of_node(node.rdev());
-            if node.file_type().is_block_device() {
-                let found = search(folder, number).unwrap();
-                let found = std::fs::symlink_metadata(found).unwrap();
-                assert_eq!(DevNo::of_node(found.rdev()), number, "{path:?}");
-            }
-        }
-        let unused = DevNo {
-            major: FILE_MAJOR,
-            minor: 0xf_ffff,
-        };
-        assert_eq!(search(folder, unused), None);
     }
 }

@@ -106,7 +106,6 @@ const ROWS: &[Row] = &[
     row("raid", "raid1 4 0 nosync write_mostly 1 2 - {0} - {1}"),
     row("raid", "raid1 6 0 nosync min_recovery_rate 100 max_recovery_rate 1000 2 - {0} - {1}")
         .takes(&["check"]),
-    row("raid", "raid10 5 128 raid10_copies 2 raid10_format near 4 - {0} - {1} - {2} - {3}"),
     row("raid", "raid5_ls 2 128 nosync 3 - {0} - {1} - {2}"),
     row("raid", "raid6_zr 1 64 4 - {0} - {1} - {2} - {3}"),
     row("crypt", "aes-xts-plain64 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 0 {0} 0"),
