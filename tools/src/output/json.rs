@@ -86,11 +86,14 @@ pub(crate) fn typed(text: &impl Serialize) -> Value {
 
 /// A line, with what its text means if that is known.
 pub(crate) fn line(line: &TableLine, text: &str, typed: Option<Value>) -> Value {
-    json!({
+    let mut fields = json!({
         "start": line.start.0,
         "length": line.length.0,
         "target": line.target.as_str(),
         text: line.params,
-        "typed": typed,
-    })
+    });
+    if let Some(typed) = typed {
+        fields["typed"] = typed;
+    }
+    fields
 }
