@@ -95,9 +95,9 @@ pub(crate) fn tables_leave_labels_alone() -> Result<(), String> {
         let partition = number("/dev/ram3p1")?;
         create(&format!("0 8 linear {partition} 1"), &[], Some(part))?;
         create("0 8 linear /dev/ram3p1 1", &["--label-policy", "off"], None)?;
-        create("0 8 linear /dev/ram4 1", &[], None)?;
+        create("0 8 linear /dev/ram2 1", &[], None)?;
         create(
-            "0 8 linear /dev/ram4 1",
+            "0 8 linear /dev/ram2 1",
             &["--label-policy", "strict", "--port", "sparc64"],
             Some("offset 2 is free"),
         )?;
