@@ -4,7 +4,7 @@ mod open;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::command::{DeviceInfo, Geometry, Slot, SuspendOptions};
 use crate::component::TableMode;
@@ -269,8 +269,7 @@ impl Core {
         drop(slots);
         resumed(next.as_deref());
         self.release();
-        // The old table closes its devices, which takes their locks.
-        drop(old);
+        old.map(close);
         swapped.map(|_| ())
     }
 
@@ -376,6 +375,21 @@ impl Core {
         // Held requests find no table and fail.
         self.release();
         drop((inactive, active));
+    }
+}
+
+/// Closes the devices of a table that no request can reach any more, which takes their locks.
+///
+/// Who is on the way out, or shows the table, has it for a moment yet. That is waited for, so that
+/// what the table stood on is not in use any more when the swap is over, as in the kernel.
+fn close(mut table: Arc<Table>) {
+    let end = Instant::now() + Duration::from_secs(1);
+    while let Err(shared) = Arc::try_unwrap(table) {
+        if Instant::now() > end {
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+        table = shared;
     }
 }
 

@@ -98,7 +98,11 @@ mod tests {
             assert_eq!(deeper, Some(Reason::Depth { limit: 2000 }));
             assert!(reason_with(limits, &nested(2_000_000)).is_some());
         };
-        let stack = if cfg!(debug_assertions) { 2048 } else { 512 };
+        let stack = match (cfg!(debug_assertions), cfg!(target_arch = "s390x")) {
+            (false, _) => 512,
+            (true, false) => 2048,
+            (true, true) => 8192,
+        };
         let thread = std::thread::Builder::new().stack_size(stack << 10);
         thread
             .spawn(work)
