@@ -269,7 +269,9 @@ impl Core {
         drop(slots);
         resumed(next.as_deref());
         self.release();
-        old.map(close);
+        if let Some(old) = old {
+            close(old);
+        }
         swapped.map(|_| ())
     }
 
