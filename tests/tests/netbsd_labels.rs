@@ -109,8 +109,13 @@ fn header(port: Port) -> Option<(&'static str, &'static str)> {
 #[test]
 #[ignore = "needs a C compiler for NetBSD: tests/run netbsd"]
 fn ports_have_their_labels_where_their_headers_say() {
+    // Each machine's compiler has its own header and the old ports' ones.
+    let on_amd64 = compiler().to_string_lossy().contains("x86_64");
     let mut checked = 0;
     for port in Port::ALL {
+        if port == Port::Amd64 && !on_amd64 {
+            continue;
+        }
         let Some((folder, define)) = header(port) else {
             continue;
         };
@@ -128,5 +133,5 @@ fn ports_have_their_labels_where_their_headers_say() {
         all.hold(&compiler());
         checked += 1;
     }
-    assert_eq!(checked, 8);
+    assert_eq!(checked, 7 + usize::from(on_amd64));
 }

@@ -1,6 +1,7 @@
 //! Disklabels and MBRs before the kernel's own driver, on partitions that the kernel found.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -156,15 +157,10 @@ fn create(table: &str, options: &[&str], refused: Option<&str>) -> Result<(), St
 
 /// A node's number.
 fn number(node: &str) -> Result<String, String> {
-    let path = fs::canonicalize(node).map_err(|error| format!("{node}: {error}"))?;
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let path = format!("/sys/class/block/{name}/dev");
-    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-    Ok(text.trim().into())
+    let metadata = fs::metadata(node).map_err(|error| format!("{node}: {error}"))?;
+    let number = metadata.rdev();
+    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+    Ok(format!("{major}:{minor}"))
 }
 
 /// Does something while the disk has its partitions.
