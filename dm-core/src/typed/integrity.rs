@@ -244,15 +244,12 @@ impl Text for Options {
     fn read(reader: &mut Reader<'_>) -> Result<Options, ParamError> {
         let mut options = Options::default();
         let mut group = reader.counted("number of options", 18)?;
-        while !group.is_empty() {
-            let keyed = reader.peek().is_some_and(|word| {
-                ["internal_hash:", "journal_crypt:", "journal_mac:"]
-                    .iter()
-                    .any(|name| word.starts_with(name) && word[name.len()..].contains(':'))
-            });
-            let Some(word) = group.next(reader, "option")? else {
-                break;
-            };
+        while let Some(word) = group.next(reader, "option")? {
+            // OPTION:ALGORITHM:KEY.
+            let keyed = ["internal_hash:", "journal_crypt:", "journal_mac:"]
+                .iter()
+                .filter_map(|name| word.text.strip_prefix(name))
+                .any(|algorithm| algorithm.contains(':'));
             if keyed {
                 reader.hide();
             }
