@@ -19,7 +19,7 @@ use crate::abi::{ByteOrder, Call, Flags, Payload, layout};
 use crate::buffer::{self, Buffer, Secrecy};
 use crate::control::Control;
 use crate::meaning;
-use crate::refusal::{probe_refused, refused};
+use crate::refusal::{component_missing, probe_refused, refused};
 use crate::request;
 use crate::sys::Sys;
 use crate::udev::{Change, Settled, Ticket, Udev, Waiter};
@@ -331,11 +331,7 @@ impl<S: Sys> Linux<S> {
             // The kernel gives ENXIO for a device that the table names, too.
             let device = request::about(Call::DevStatus, &load.device, Slot::Active);
             match device.and_then(|request| self.ask(&request)) {
-                Ok(_) => {
-                    let reason = "a device that the table names is not there";
-                    DmError::because(ErrorKind::InvalidTable, reason)
-                        .with_errno(dm_core::errno::Errno::ENXIO)
-                }
+                Ok(_) => component_missing(),
                 Err(_) => error,
             }
         })

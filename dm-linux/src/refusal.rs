@@ -27,6 +27,14 @@ pub(crate) fn refused(call: Call, flags: Flags, errno: Errno) -> DmError {
         .with_source(Refused { errno, hint })
 }
 
+/// The error for a load that gave `ENXIO` though its device is there.
+pub(crate) fn component_missing() -> DmError {
+    let (errno, hint) = (Errno::ENXIO, "a device that the table names is not there");
+    DmError::new(ErrorKind::InvalidTable)
+        .with_errno(errno)
+        .with_source(Refused { errno, hint })
+}
+
 /// The error for a probe of paths that gave `errno`.
 pub(crate) fn probe_refused(errno: Errno) -> DmError {
     let (kind, hint) = match errno {

@@ -322,7 +322,7 @@ fn load_tells_a_missing_component_from_a_missing_device() {
     assert_eq!(error.context.errno, Some(Errno::ENXIO));
     assert_eq!(
         error.report(),
-        "load vol0: a device that the table names is not there"
+        "load vol0: no such device or address: a device that the table names is not there"
     );
 }
 

@@ -151,8 +151,10 @@ impl fmt::Display for Found {
 
 impl From<TransactionError> for DmError {
     fn from(error: TransactionError) -> DmError {
-        let device = error.step.as_ref().map(|step| step.device.to_string());
-        let errno = error.cause.context.errno;
+        let context = &error.cause.context;
+        let (device, errno) = (context.device.clone(), context.errno);
+        let step = error.step.as_ref().map(|step| step.device.to_string());
+        let device = step.or(device);
         let kind = error.cause.kind;
         let failure = DmError::new(kind).with_source(error);
         let failure = failure.about("transaction", device);

@@ -2,6 +2,8 @@
 // Each test file uses its part; clippy knows helpers outside of #[test] functions for no tests.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod driver;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
