@@ -81,6 +81,11 @@ impl Failure {
         &self.0.error
     }
 
+    /// Whether the command line is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.0.usage
+    }
+
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         if self.0.usage {
@@ -97,11 +102,11 @@ impl Failure {
         }
     }
 
-    /// What stderr gets, line by line.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("dmctl: {}", self.0.error.report())];
+    /// What stderr gets, line by line, from a program of that name.
+    pub(crate) fn lines(&self, program: &str) -> Vec<String> {
+        let mut lines = vec![format!("{program}: {}", self.0.error.report())];
         lines.extend(self.0.hints.iter().map(|hint| format!("hint: {hint}")));
-        lines.extend(self.0.more.iter().flat_map(Failure::lines));
+        lines.extend(self.0.more.iter().flat_map(|more| more.lines(program)));
         lines
     }
 
@@ -173,7 +178,7 @@ mod tests {
         let both = Failure::all(vec![first, second]).unwrap_err();
         assert_eq!(both.code(), 4);
         assert_eq!(
-            both.lines(),
+            both.lines("dmctl"),
             [
                 "dmctl: remove a: no such device",
                 "dmctl: remove b: device or resource busy"

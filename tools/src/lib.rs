@@ -7,6 +7,8 @@
 //! - `keys`: which words of tables may be neither shown nor written down.
 //! - `backend`, `runtime`: which driver is asked, and the folder where the daemon is found.
 //! - `udev`: how commands to Linux's driver go about udev.
+//! - `stack`: devices and what they stand on; `stats`: counters of their requests.
+//! - `report`: rows of fields, as `info -c` and dmstats show them; `units`: sizes.
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
 //! - `quickstart`: the guided tour.
@@ -19,7 +21,12 @@ mod backend;
 mod daemon;
 mod failure;
 mod keys;
+mod nearest;
 mod output;
 mod quickstart;
+mod report;
 mod runtime;
+mod stack;
+mod stats;
 mod udev;
+mod units;

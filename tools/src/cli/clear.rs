@@ -19,6 +19,8 @@ pub(super) struct Clear {
 
 impl Run for Clear {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        session.change_each(answer, &self.devices, Dm::clear)
+        session.change_each(answer, &self.devices, |dm, device| {
+            Ok(Dm::clear(dm, device)?)
+        })
     }
 }

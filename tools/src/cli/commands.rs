@@ -8,9 +8,10 @@ use crate::output::Answer;
 use super::session::{Globals, Session};
 use super::{
     check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls,
-    message, plist, quickstart, remove, remove_all, rename, resume, run, status, suspend, table,
-    targets, udevcomplete, udevcomplete_all, udevcookies, udevcreatecookie, udevflags,
-    udevreleasecookie, version, wait,
+    measure, message, mknodes, plist, quickstart, remove, remove_all, rename, resume, run,
+    setgeometry, splitname, stats, status, suspend, table, target_version, targets, udevcomplete,
+    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, version, wait,
+    wipe_table,
 };
 
 /// A verb.
@@ -59,19 +60,42 @@ pub(super) const COMMANDS: &[Verb] = &[
         &[],
         "Take all devices away that are not in use",
     ),
+    verb::<wipe_table::WipeTable>(
+        "wipe_table",
+        &[],
+        "Replace devices' tables by one that fails all io",
+    ),
     verb::<message::Message>("message", &[], "Tell a target something"),
     verb::<ls::Ls>("ls", &[], "List the devices"),
     verb::<info::Info>("info", &[], "Show what devices are"),
     verb::<table::Table>("table", &[], "Show devices' tables"),
     verb::<status::Status>("status", &[], "Show the status of devices' targets"),
     verb::<deps::Deps>("deps", &[], "Show what devices stand on"),
+    verb::<measure::Measure>(
+        "measure",
+        &[],
+        "Show what an attestation of devices' tables measures",
+    ),
+    verb::<splitname::SplitName>("splitname", &[], "Show the parts of a name of LVM2's"),
+    verb::<setgeometry::SetGeometry>(
+        "setgeometry",
+        &[],
+        "Give a device the geometry that it tells who asks",
+    ),
+    verb::<mknodes::MkNodes>("mknodes", &[], "Put devices' nodes in /dev/mapper right"),
     verb::<wait::Wait>("wait", &[], "Wait for a device's next event"),
     verb::<targets::Targets>("targets", &[], "List the kinds of targets"),
+    verb::<target_version::TargetVersions>(
+        "target-version",
+        &[],
+        "Show the versions of kinds of targets, which may bring them in",
+    ),
     verb::<version::Version>(
         "version",
         &[],
         "Show this program's and the driver's version",
     ),
+    verb::<stats::Stats>("stats", &[], "Count devices' requests, as dmstats does"),
     verb::<udevcreatecookie::UdevCreateCookie>(
         "udevcreatecookie",
         &[],

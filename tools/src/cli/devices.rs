@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 
 use clap::Args;
-use dm_core::command::DeviceInfo;
+use dm_core::command::{DeviceInfo, Slot};
 use dm_core::devid::{DevId, DevNo};
-use dm_core::error::{DmError, ErrorKind};
+use dm_core::error::ErrorKind;
 use dm_core::names::{DmName, DmUuid};
 use rustix::fs::{self, FileType};
 use serde_json::Value;
@@ -15,21 +15,26 @@ use crate::backend::{Driver, Place};
 use crate::failure::Failure;
 use crate::output::human::Naming;
 use crate::output::{Answer, human, json};
+use crate::report::{Added, Groups};
 
+use super::columns::{ColumnArgs, Counting, Known};
 use super::session::Session;
 
 /// The devices that a verb is for.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Devices {
     /// Names of devices, or their nodes' paths
     #[arg(value_name = "DEV")]
     devices: Vec<String>,
     #[command(flatten)]
     key: Key,
+    /// Only devices whose fields are so: `open>0 && name=~"^vg"`; `help` lists fields and operators
+    #[arg(short = 'S', long, value_name = "SELECTION")]
+    select: Option<String>,
 }
 
 /// A device said by its uuid or its number.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Key {
     /// The device with this uuid
     #[arg(short, long, conflicts_with_all = ["major", "devices"])]
@@ -40,6 +45,43 @@ struct Key {
     /// The device with this minor number
     #[arg(short, long, requires = "major")]
     minor: Option<u32>,
+}
+
+/// One device, which a verb with more words is for.
+#[derive(Clone, Debug, Args)]
+pub(super) struct One {
+    /// The device; none if --uuid or --major and --minor say which
+    #[arg(value_name = "DEV", required_unless_present_any = ["uuid", "major"])]
+    device: Option<String>,
+    /// The device with this uuid
+    #[arg(short, long, conflicts_with = "major")]
+    uuid: Option<DmUuid>,
+    /// The device with this major number
+    #[arg(short = 'j', long, requires = "minor")]
+    major: Option<u32>,
+    /// The device with this minor number
+    #[arg(short, long, requires = "major")]
+    minor: Option<u32>,
+}
+
+impl One {
+    /// Which device is meant, and the verb's other words: `words` are those behind the first one.
+    pub(super) fn read(
+        self,
+        session: &Session,
+        words: impl IntoIterator<Item = String>,
+    ) -> Result<(DevId, Vec<String>), Failure> {
+        let id: DevId = match (self.uuid, self.major.zip(self.minor), &self.device) {
+            (Some(uuid), ..) => uuid.into(),
+            (None, Some((major, minor)), _) => DevNo { major, minor }.into(),
+            (None, None, Some(text)) => {
+                return Ok((device(session, text)?, words.into_iter().collect()));
+            }
+            (None, None, None) => return Err(Failure::usage("no device is named")),
+        };
+        // What stands in the place of a device is the first of the other words.
+        Ok((id, self.device.into_iter().chain(words).collect()))
+    }
 }
 
 impl Devices {
@@ -58,8 +100,11 @@ impl Devices {
             .collect()
     }
 
-    /// The devices that were said, of which there must be one.
+    /// The devices that were said or selected; one must have been said, or a selection.
     pub(super) fn some(&self, session: &Session) -> Result<Vec<DevId>, Failure> {
+        if self.select.is_some() {
+            return self.selected(session);
+        }
         let said = self.said(session)?;
         match said.is_empty() {
             true => Err(Failure::usage("no device is named")),
@@ -67,8 +112,46 @@ impl Devices {
         }
     }
 
+    /// Which devices are wanted, as it was written.
+    pub(super) fn selection(&self) -> Option<&str> {
+        self.select.as_deref()
+    }
+
+    /// The same for whoever selects them otherwise.
+    pub(super) fn unselected(&self) -> Devices {
+        Devices {
+            select: None,
+            ..self.clone()
+        }
+    }
+
+    /// Those of the devices that were said, or of all, that pass the selection.
+    fn selected(&self, session: &Session) -> Result<Vec<DevId>, Failure> {
+        let fields = ColumnArgs::default();
+        let report = fields.report("name", Groups::empty(), self.selection())?;
+        let Some(mut report) = report else {
+            return Ok(Vec::new());
+        };
+        let dm = session.dm()?;
+        let known = Known::of(session, &report)?;
+        let mut selected = Vec::new();
+        let (Chosen::Said(devices) | Chosen::All(devices)) =
+            self.unselected().said_or_all(session)?;
+        for device in devices {
+            let info = dm.info(device.clone(), Slot::Active)?;
+            let added = known.add(session, &mut report, &info, &Counting::default())?;
+            if added == Added::Selected {
+                selected.push(device);
+            }
+        }
+        Ok(selected)
+    }
+
     /// The devices that were said, or else all.
     fn said_or_all(&self, session: &Session) -> Result<Chosen, Failure> {
+        if self.select.is_some() {
+            return self.selected(session).map(Chosen::All);
+        }
         let said = self.said(session)?;
         if !said.is_empty() {
             return Ok(Chosen::Said(said));
@@ -99,7 +182,7 @@ enum Gone {
 }
 
 /// Where the nodes are that have their devices' names.
-const NODES: &str = "/dev/mapper/";
+pub(super) const NODES: &str = "/dev/mapper/";
 
 /// Reads a device's name, which may be said as its node's path.
 pub(super) fn name(text: &str) -> Result<DmName, Failure> {
@@ -126,12 +209,12 @@ pub(super) fn device(session: &Session, text: &str) -> Result<DevId, Failure> {
 pub(super) fn each(
     session: &Session,
     devices: Vec<DevId>,
-    mut act: impl FnMut(DevId) -> Result<(), DmError>,
+    mut act: impl FnMut(DevId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for device in devices {
-        if let Err(error) = act(device.clone()) {
-            failures.push(session.explain(error, &device));
+        if let Err(failure) = act(device.clone()) {
+            failures.push(session.explain_failure(failure, &device));
         }
     }
     Failure::all(failures)
@@ -143,7 +226,7 @@ impl Session {
         &self,
         answer: &mut Answer,
         devices: &Devices,
-        change: impl Fn(&Driver, DevId) -> Result<DeviceInfo, DmError>,
+        change: impl Fn(&Driver, DevId) -> Result<DeviceInfo, Failure>,
     ) -> Result<(), Failure> {
         let devices = devices.some(self)?;
         let dm = self.dm()?;
@@ -165,24 +248,25 @@ impl Session {
     pub(super) fn show_each(
         &self,
         answer: &mut Answer,
-        devices: &Devices,
-        mut show: impl FnMut(&mut String, DevId, Naming) -> Result<Value, DmError>,
+        chosen: &Devices,
+        mut show: impl FnMut(&mut String, DevId, Naming) -> Result<Value, Failure>,
     ) -> Result<(), Failure> {
-        let (devices, naming, gone) = match devices.said_or_all(self)? {
+        let (devices, naming, gone) = match chosen.said_or_all(self)? {
             Chosen::Said(said) if said.len() == 1 => (said, Naming::Unnamed, Gone::Missed),
             Chosen::Said(said) => (said, Naming::Named, Gone::Missed),
             // dmsetup names them even if there is one.
             Chosen::All(all) => (all, Naming::Named, Gone::Ignored),
         };
-        if devices.is_empty() {
+        if devices.is_empty() && chosen.select.is_none() {
             answer.text = human::NO_DEVICES.into();
         }
         let mut shown = Vec::new();
         let done = each(self, devices, |device| {
             match show(&mut answer.text, device, naming) {
                 Ok(value) => shown.push(value),
-                Err(error) if gone == Gone::Ignored && error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(failure)
+                    if gone == Gone::Ignored && failure.error().kind == ErrorKind::NotFound => {}
+                Err(failure) => return Err(failure),
             }
             Ok(())
         });

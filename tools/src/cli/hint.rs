@@ -11,6 +11,7 @@ use dm_core::typed::Checker;
 use crate::backend::Place;
 use crate::daemon::journal;
 use crate::failure::Failure;
+use crate::nearest::nearest;
 use crate::runtime::RuntimeDir;
 
 use super::session::Session;
@@ -36,6 +37,14 @@ impl Session {
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+
+    /// The same for what failed while it dealt with `device`.
+    pub(super) fn explain_failure(&self, failure: Failure, device: &DevId) -> Failure {
+        match failure.is_usage() {
+            true => failure,
+            false => self.explain(failure.error().clone(), device),
         }
     }
 
@@ -92,12 +101,8 @@ impl Session {
         };
         let wanted = wanted.as_str();
         let all = self.dm().ok()?.list().ok()?;
-        let near = all
-            .iter()
-            .map(|entry| (distance(wanted, entry.name.as_str()), entry.name.as_str()))
-            .filter(|(distance, _)| *distance <= wanted.len().div_ceil(3))
-            .min();
-        if let Some((_, name)) = near {
+        let names = all.iter().map(|entry| entry.name.as_str());
+        if let Some(name) = nearest(wanted, names) {
             return Some(format!("there is a device {name}"));
         }
         let dir = RuntimeDir::from_env().ok()?;
@@ -140,35 +145,5 @@ impl Session {
                  leave, or with --force at once"
             )),
         }
-    }
-}
-
-/// How many letters must be added, taken away or changed to make one of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, a) in one.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = at + 1;
-        for (column, b) in other.iter().enumerate() {
-            let changed = corner + usize::from(a != *b);
-            corner = row[column + 1];
-            row[column + 1] = changed.min(corner + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distance_counts_changed_letters() {
-        assert_eq!(distance("vol0", "vol0"), 0);
-        assert_eq!(distance("vol0", "vol1"), 1);
-        assert_eq!(distance("vol", "vol0"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

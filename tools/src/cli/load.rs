@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 use super::commands::Run;
-use super::devices::device;
+use super::devices::One;
 use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
@@ -15,9 +15,8 @@ use super::table_text::{TableSource, TableText};
 /// A table for a device's inactive slot.
 #[derive(Debug, Args)]
 pub(super) struct Load {
-    /// The device
-    #[arg(value_name = "DEV")]
-    device: String,
+    #[command(flatten)]
+    device: One,
     #[command(flatten)]
     source: TableSource,
     /// Refuse writes once the table is active
@@ -29,8 +28,8 @@ pub(super) struct Load {
 
 impl Run for Load {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = device(session, &self.device)?;
-        let table = self.source.read(&id)?;
+        let (id, words) = self.device.read(session, self.source.file_word())?;
+        let table = self.source.with_file(&words)?.read(&id)?;
         let dm = session.dm()?;
         self.labels.check(dm.backend(), &id, &table)?;
         let TableText {

@@ -8,22 +8,18 @@ use crate::output::Answer;
 use crate::output::escape::printable;
 
 use super::commands::Run;
-use super::devices::device;
+use super::devices::One;
 use super::session::Session;
 
 /// Words for the target that maps a sector.
 #[derive(Debug, Args)]
 pub(super) struct Message {
-    /// The device
-    #[arg(value_name = "DEV")]
-    device: String,
-    /// A sector that the target maps
-    #[arg(value_name = "SECTOR")]
-    sector: u64,
-    /// What to tell it
+    #[command(flatten)]
+    device: One,
+    /// A sector that the target maps, and what to tell it
     #[arg(
-        value_name = "WORD",
-        required = true,
+        value_names = ["SECTOR", "WORD"],
+        num_args = 0..,
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
@@ -32,10 +28,18 @@ pub(super) struct Message {
 
 impl Run for Message {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = device(session, &self.device)?;
+        let (id, words) = self.device.read(session, self.words)?;
+        let [sector, words @ ..] = words.as_slice() else {
+            return Err(Failure::usage("message needs a device, a sector and words"));
+        };
+        let wrong = |_| Failure::usage(format!("{sector:?} is no sector"));
+        let sector = Sector(sector.parse().map_err(wrong)?);
+        if words.is_empty() {
+            return Err(Failure::usage("message needs words"));
+        }
         let said = session
             .dm()?
-            .message(id.clone(), Sector(self.sector), self.words.join(" "))
+            .message(id.clone(), sector, words.join(" "))
             .map_err(|error| session.explain(error, &id))?;
         if let Some(said) = &said {
             answer.text = said

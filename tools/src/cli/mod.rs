@@ -1,4 +1,4 @@
-//! The command line: `dmctl VERB`.
+//! The command line: `dmctl VERB`, or what `dmsetup` takes if this program is called so.
 //!
 //! # Shape
 //! `commands` lists the verbs; each has a file of its own. A verb gets a `Session`, through which it
@@ -8,12 +8,15 @@
 
 mod check;
 mod clear;
+mod columns;
 mod commands;
 mod completions;
+mod concise;
 mod create;
 mod daemon;
 mod deps;
 mod devices;
+mod dmsetup;
 mod explain;
 mod export;
 mod hint;
@@ -22,7 +25,10 @@ mod label;
 mod label_rule;
 mod load;
 mod ls;
+mod measure;
 mod message;
+mod mknodes;
+mod node_args;
 mod plist;
 mod quickstart;
 mod remove;
@@ -31,10 +37,14 @@ mod rename;
 mod resume;
 mod run;
 mod session;
+mod setgeometry;
+mod splitname;
+mod stats;
 mod status;
 mod suspend;
 mod table;
 mod table_text;
+mod target_version;
 mod targets;
 mod udevcomplete;
 mod udevcomplete_all;
@@ -44,22 +54,74 @@ mod udevflags;
 mod udevreleasecookie;
 mod version;
 mod wait;
+mod wipe_table;
 
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use clap::error::ErrorKind as ClapError;
 
 use crate::failure::Failure;
 use crate::output::{Answer, Format, talk, write_stdout};
+use crate::report::{Detail, help};
 
+use self::dmsetup::{Order, Personality};
 use self::session::Session;
 
-/// Runs `dmctl` on this process's arguments.
+/// Runs this program on this process's arguments: as dmctl, or as the one whose name it has.
 pub fn main() -> ExitCode {
-    let matches = match commands::parser().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => return refuse(&error),
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().unwrap_or_default();
+    let personality = Personality::of(&program.to_string_lossy());
+    if personality == Personality::Own {
+        return match commands::parser().try_get_matches() {
+            Ok(matches) => obey(personality, &matches),
+            Err(error) => refuse(&error),
+        };
+    }
+    let words: Result<Vec<String>, _> = arguments.map(|word| word.into_string()).collect();
+    let order = match words {
+        Ok(words) => personality.translate(words),
+        Err(word) => Order::Wrong(format!("{word:?} is not UTF-8")),
     };
+    match order {
+        Order::Words(words) => {
+            let backend = ["--backend", NATIVE].map(str::to_owned);
+            // Only the native driver, unless the user says otherwise.
+            let chosen = std::env::var_os("DM_BACKEND").is_some();
+            let chosen = chosen || words.iter().any(|word| word.starts_with("--backend="));
+            let backend = backend.into_iter().filter(|_| !chosen);
+            let words = [personality.name().to_owned()]
+                .into_iter()
+                .chain(backend)
+                .chain(words);
+            match commands::parser()
+                .no_binary_name(false)
+                .try_get_matches_from(words)
+            {
+                Ok(matches) => obey(personality, &matches),
+                Err(error) => wrong(personality, &first_line(&error)),
+            }
+        }
+        Order::Help { fields } => {
+            usage(personality);
+            if fields {
+                help(Detail::About).lines().for_each(talk);
+            }
+            ExitCode::SUCCESS
+        }
+        Order::Wrong(reason) => wrong(personality, &reason),
+    }
+}
+
+/// The kernel's driver of this system.
+const NATIVE: &str = if cfg!(target_os = "netbsd") {
+    "netbsd"
+} else {
+    "linux"
+};
+
+fn obey(personality: Personality, matches: &ArgMatches) -> ExitCode {
     let Some((verb, arguments)) = matches.subcommand().and_then(|(name, arguments)| {
         commands::COMMANDS
             .iter()
@@ -68,31 +130,86 @@ pub fn main() -> ExitCode {
     }) else {
         return ExitCode::from(2);
     };
-    let session = match Session::new(&matches, verb.name) {
+    let session = match Session::new(matches, verb.name) {
         Ok(session) => session,
         Err(error) => return refuse(&error),
     };
     let mut answer = Answer::default();
     match (verb.run)(arguments, &session, &mut answer) {
-        Ok(()) => finish(&session, answer, None),
-        Err(failure) => finish(&session, answer, Some(&failure.about(verb.name, None))),
+        Ok(()) => finish(personality, &session, answer, None),
+        Err(failure) => {
+            let failure = failure.about(verb.name, None);
+            finish(personality, &session, answer, Some(&failure))
+        }
     }
 }
 
 /// Says what is left to say, and how it ended.
-fn finish(session: &Session, answer: Answer, failure: Option<&Failure>) -> ExitCode {
+fn finish(
+    personality: Personality,
+    session: &Session,
+    answer: Answer,
+    failure: Option<&Failure>,
+) -> ExitCode {
+    let program = personality.name();
     let written = session.finish(answer, failure);
-    for line in failure.iter().flat_map(|failure| failure.lines()) {
+    for line in failure.iter().flat_map(|failure| failure.lines(program)) {
         talk(&line);
     }
     match (failure, written) {
+        (Some(_), _) if personality != Personality::Own => {
+            talk("Command failed.");
+            ExitCode::FAILURE
+        }
         (Some(failure), _) => ExitCode::from(failure.code()),
         (None, Ok(())) => ExitCode::SUCCESS,
         (None, Err(error)) => {
-            talk(&format!("dmctl: cannot write to stdout: {error}"));
+            talk(&format!("{program}: cannot write to stdout: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends on a command line that another program would not take either.
+fn wrong(personality: Personality, reason: &str) -> ExitCode {
+    let program = personality.name();
+    talk(&format!("{program}: {reason}"));
+    talk(&format!("hint: {program} --help"));
+    talk("Command failed.");
+    ExitCode::FAILURE
+}
+
+/// The commands that another program has, as far as this one knows them.
+fn usage(personality: Personality) {
+    let program = personality.name();
+    talk(&format!("Usage: {program} [OPTIONS] COMMAND [ARGUMENTS]"));
+    talk("");
+    let mut parser = commands::parser();
+    let all = match personality {
+        Personality::Dmstats => match parser.find_subcommand_mut("stats") {
+            Some(stats) => stats.clone(),
+            None => return,
+        },
+        _ => parser,
+    };
+    for verb in all.get_subcommands() {
+        let about = verb
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        talk(&format!("  {:<18} {about}", verb.get_name()));
+    }
+    talk("");
+    talk(
+        "COMMAND --help of dmctl has each command's options; help -c lists the fields of reports.",
+    );
+}
+
+/// What clap says is wrong, in a line.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
 
 /// Ends on a command line that is no order, or that asks for help.
@@ -107,9 +224,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .take_while(|word| word != "--")
         .any(|word| word == "--json");
     if json && error.kind() != ClapError::DisplayHelpOnMissingArgumentOrSubcommand {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let failure = Failure::usage(first.strip_prefix("error: ").unwrap_or(first));
+        let failure = Failure::usage(first_line(error));
         let _ = write_stdout(&Answer::default().render(Format::Json, "", Some(&failure)));
     }
     ExitCode::from(2)

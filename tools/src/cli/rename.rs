@@ -7,32 +7,35 @@ use crate::failure::Failure;
 use crate::output::{Answer, json};
 
 use super::commands::Run;
-use super::devices::{self, device};
+use super::devices::{self, One};
 use super::session::Session;
 
 /// A device and its other name, or its uuid.
 #[derive(Debug, Args)]
 pub(super) struct Rename {
-    /// The device
-    #[arg(value_name = "DEV")]
-    device: String,
+    #[command(flatten)]
+    device: One,
     /// Its other name
-    #[arg(value_name = "NAME", required_unless_present = "setuuid")]
+    #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Give it this uuid instead, which can be done once
-    #[arg(long, value_name = "UUID", conflicts_with = "name")]
-    setuuid: Option<DmUuid>,
+    /// What is given is not a name but the device's uuid, which it gets once
+    #[arg(long)]
+    setuuid: bool,
 }
 
 impl Run for Rename {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = device(session, &self.device)?;
-        let changed = match (self.setuuid, self.name) {
-            (Some(uuid), _) => session.dm()?.set_uuid(id.clone(), uuid),
-            (None, name) => {
-                let other = devices::name(name.as_deref().unwrap_or_default())?;
-                session.dm()?.rename(id.clone(), other)
+        let (id, words) = self.device.read(session, self.name)?;
+        let [word] = words.as_slice() else {
+            return Err(Failure::usage("rename needs a device and one name or uuid"));
+        };
+        let dm = session.dm()?;
+        let changed = match self.setuuid {
+            true => {
+                let uuid = DmUuid::new(word).map_err(|error| Failure::usage(error.to_string()))?;
+                dm.set_uuid(id.clone(), uuid)
             }
+            false => dm.rename(id.clone(), devices::name(word)?),
         };
         let info = changed.map_err(|error| session.explain(error, &id))?;
         answer.field("device", json::info(&info));

@@ -8,6 +8,7 @@ use crate::output::Answer;
 
 use super::commands::Run;
 use super::devices::Devices;
+use super::node_args::ReadAheadArgs;
 use super::session::Session;
 use super::suspend::How;
 
@@ -18,13 +19,17 @@ pub(super) struct Resume {
     devices: Devices,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    node: ReadAheadArgs,
 }
 
 impl Run for Resume {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let options = self.how.options();
         session.change_each(answer, &self.devices, |dm, device| {
-            Dm::resume(dm, device, options)
+            let info = Dm::resume(dm, device, options)?;
+            self.node.set(session, &info)?;
+            Ok(info)
         })
     }
 }

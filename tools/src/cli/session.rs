@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 use dm_core::command::DeviceInfo;
+use dm_core::units::SectorCount;
 
 use crate::backend::{Choice, Connected, Driver, Place};
 use crate::failure::Failure;
@@ -66,8 +67,13 @@ impl Session {
 
     /// A device's state as text.
     pub(super) fn described(&self, info: &DeviceInfo) -> String {
+        human::info(info, self.read_ahead(info))
+    }
+
+    /// How far is read ahead on a device, where that is known.
+    pub(super) fn read_ahead(&self, info: &DeviceInfo) -> Option<SectorCount> {
         let connected = self.connected.get();
-        human::info(info, connected.and_then(|c| c.read_ahead(info.number)))
+        connected.and_then(|connected| connected.read_ahead(info.number))
     }
 
     fn connected(&self) -> Result<&Connected, Failure> {
@@ -123,6 +129,15 @@ impl Session {
     pub(super) fn show(&self, answer: Answer) -> Result<(), Failure> {
         self.answered.set(true);
         let text = answer.render(self.format(), self.verb, None);
+        write_stdout(&text).map_err(|error| Failure::io("write to", Path::new("stdout"), &error))
+    }
+
+    /// Shows a text at once, for what others are about to print behind it.
+    pub(super) fn show_text(&self, text: &mut String) -> Result<(), Failure> {
+        if self.format() == Format::Json {
+            return Ok(());
+        }
+        let text = std::mem::take(text);
         write_stdout(&text).map_err(|error| Failure::io("write to", Path::new("stdout"), &error))
     }
 

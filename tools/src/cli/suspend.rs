@@ -53,7 +53,7 @@ impl Run for Suspend {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let options = self.how.options();
         session.change_each(answer, &self.devices, |dm, device| {
-            Dm::suspend(dm, device, options)
+            Ok(Dm::suspend(dm, device, options)?)
         })
     }
 }

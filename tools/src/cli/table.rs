@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::keys;
+use crate::output::escape::printable;
 use crate::output::{Answer, Format, human, json};
 
 use super::commands::Run;
+use super::concise;
 use super::devices::Devices;
 use super::info::SlotArgs;
 use super::session::Session;
@@ -27,13 +29,16 @@ pub(super) struct Table {
     /// Show keys, which are zeroes otherwise
     #[arg(long)]
     showkeys: bool,
+    /// All in one line, as create --concise and the kernel's dm-mod.create= take it
+    #[arg(long)]
+    concise: bool,
 }
 
 impl Run for Table {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let dm = session.dm()?;
         let slot = self.slot.slot();
-        session.show_each(answer, &self.devices, |text, device, naming| {
+        let shown = session.show_each(answer, &self.devices, |text, device, naming| {
             let (info, lines) = dm.table(device.clone(), slot)?;
             let Some(mut lines) = only(self.target.as_ref(), lines) else {
                 return Ok(Value::Null);
@@ -41,14 +46,24 @@ impl Run for Table {
             if !self.showkeys {
                 lines.iter_mut().for_each(keys::hide);
             }
-            session.section(text, &info, naming, |naming| {
-                human::lines(&info.name, naming, &lines)
-            });
+            if self.concise {
+                let between = if text.is_empty() { "" } else { ";" };
+                text.push_str(between);
+                concise::write(text, &info, &lines);
+            } else {
+                session.section(text, &info, naming, |naming| {
+                    human::lines(&info.name, naming, &lines)
+                });
+            }
             let deps = match session.format() {
                 Format::Text => Vec::new(),
                 Format::Json => dm.deps(device, slot)?,
             };
             Ok(json::table(&info, &lines, &deps))
-        })
+        });
+        if self.concise && !answer.text.is_empty() && answer.text != human::NO_DEVICES {
+            answer.text = format!("{}\n", printable(&answer.text));
+        }
+        shown
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::names::DmName;
 use dm_core::table::{EscapedWord, TableLine, Words};
 use dm_core::typed::{self, Reader, Role};
 
@@ -35,6 +36,29 @@ pub(super) struct TableText {
 }
 
 impl TableSource {
+    /// The file as it was typed.
+    pub(super) fn file_word(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        Some(file.to_string_lossy().into_owned())
+    }
+
+    /// The same with a file that may have been typed in another's place.
+    pub(super) fn with_file(&self, words: &[String]) -> Result<TableSource, Failure> {
+        let file = match (words, &self.file) {
+            ([], _) => None,
+            ([_], Some(file)) => Some(file.clone()),
+            ([word], None) => Some(PathBuf::from(word)),
+            _ => return Err(Failure::usage("there is more than one file")),
+        };
+        if file.is_some() && self.table.is_some() {
+            return Err(Failure::usage("there are a file and --table"));
+        }
+        Ok(TableSource {
+            table: self.table.clone(),
+            file,
+        })
+    }
+
     /// Reads the table for `device`.
     pub(super) fn read(&self, device: &DevId) -> Result<TableText, Failure> {
         self.read_unnamed()
@@ -49,17 +73,30 @@ impl TableSource {
                 let bytes = fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
                 (file.display().to_string(), bytes)
             }
-            (None, None) => {
-                let mut bytes = Vec::new();
-                io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| Failure::io("read", Path::new("stdin"), &error))?;
-                ("stdin".into(), bytes)
-            }
+            (None, None) => ("stdin".into(), read_stdin()?),
         };
         Ok(parse(bytes, source)?)
     }
+}
+
+/// All that stdin has, as text.
+pub(super) fn stdin() -> Result<String, Failure> {
+    String::from_utf8(read_stdin()?).map_err(|_| Failure::usage("stdin is not UTF-8"))
+}
+
+/// The table of a device, from a text that has more than that.
+pub(super) fn parse_named(text: String, name: &DmName) -> Result<TableText, Failure> {
+    let parsed = parse(text.into_bytes(), format!("{name}'s table"));
+    parsed.map_err(|error| Failure::from(error).about("load", Some(name.to_string())))
+}
+
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::io("read", Path::new("stdin"), &error))?;
+    Ok(bytes)
 }
 
 fn parse(bytes: Vec<u8>, source: String) -> Result<TableText, DmError> {

@@ -7,18 +7,17 @@ use crate::failure::Failure;
 use crate::output::{Answer, json};
 
 use super::commands::Run;
-use super::devices::device;
+use super::devices::One;
 use super::session::Session;
 
 /// A device whose next event is waited for.
 #[derive(Debug, Args)]
 pub(super) struct Wait {
-    /// The device
-    #[arg(value_name = "DEV")]
-    device: String,
+    #[command(flatten)]
+    device: One,
     /// The event number that is known: with another one than the device has, there is no wait
-    #[arg(value_name = "EVENT_NR", default_value_t = 0)]
-    event: u32,
+    #[arg(value_name = "EVENT_NR")]
+    event: Option<String>,
     /// Do not write out what is pending before the status
     #[arg(long)]
     noflush: bool,
@@ -26,7 +25,18 @@ pub(super) struct Wait {
 
 impl Run for Wait {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let id = device(session, &self.device)?;
+        let (id, words) = self.device.read(session, self.event)?;
+        let event = match words.as_slice() {
+            [] => 0,
+            [event] => event
+                .parse()
+                .map_err(|_| Failure::usage(format!("{event:?} is no event number")))?,
+            _ => {
+                return Err(Failure::usage(
+                    "wait needs a device and at most one event number",
+                ));
+            }
+        };
         let dm = session.dm()?;
         let flush = if self.noflush {
             FlushMode::NoFlush
@@ -34,7 +44,7 @@ impl Run for Wait {
             FlushMode::Flush
         };
         let (info, lines) = dm
-            .wait(id.clone(), self.event, flush)
+            .wait(id.clone(), event, flush)
             .map_err(|error| session.explain(error, &id))?;
         if session.verbose() {
             answer.text = session.described(&info);

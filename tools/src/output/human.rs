@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use dm_core::command::{Dep, DeviceEntry, DeviceInfo, TargetVersion};
+use dm_core::command::{DeviceInfo, TargetVersion};
 use dm_core::flags::DeviceFlags;
 use dm_core::names::DmName;
 use dm_core::table::TableLine;
@@ -94,25 +94,19 @@ pub(crate) fn lines(name: &DmName, naming: Naming, lines: &[TableLine]) -> Strin
     text
 }
 
-/// `deps`.
-pub(crate) fn deps(name: &DmName, naming: Naming, deps: &[Dep]) -> String {
+/// `deps`, with how each device is said.
+pub(crate) fn deps(
+    name: &DmName,
+    naming: Naming,
+    deps: impl ExactSizeIterator<Item = String>,
+) -> String {
     let mut text = prefix(name, naming);
     let _ = write!(text, "{} dependencies\t:", deps.len());
     for dep in deps {
-        let _ = write!(text, " ({}, {})", dep.number.major, dep.number.minor);
+        let _ = write!(text, " ({dep})");
     }
     text.push('\n');
     text
-}
-
-/// `ls`.
-pub(crate) fn list(devices: &[DeviceEntry]) -> String {
-    if devices.is_empty() {
-        return NO_DEVICES.into();
-    }
-    let line =
-        |entry: &DeviceEntry| format!("{}\t({})\n", printable(entry.name.as_str()), entry.number);
-    devices.iter().map(line).collect()
 }
 
 /// `targets`.
@@ -177,18 +171,5 @@ mod tests {
             "0 8 zero \n8 8 error \n"
         );
         assert_eq!(lines(&name, Naming::Named, &[]), "z: \n");
-    }
-
-    #[test]
-    fn name_with_an_escape_is_shown_harmless() {
-        let entry = DeviceEntry::new(
-            DmName::new("a\x1b[2J").unwrap(),
-            DevNo {
-                major: 253,
-                minor: 1,
-            },
-        );
-        assert_eq!(list(&[entry]), "a\\x1b[2J\t(253:1)\n");
-        assert_eq!(list(&[]), "No devices found\n");
     }
 }

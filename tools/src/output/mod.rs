@@ -3,6 +3,8 @@
 pub(crate) mod escape;
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod terminal;
+pub(crate) mod tree;
 
 use std::io::{self, Write};
 

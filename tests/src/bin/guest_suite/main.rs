@@ -71,6 +71,14 @@ const CHECKS: &[(&str, Check)] = &[
         "beside_dmsetup_with_several_devices",
         beside_dmsetup::with_several_devices,
     ),
+    ("beside_dmsetup_reports", beside_dmsetup::reports),
+    ("beside_dmsetup_trees", beside_dmsetup::trees),
+    ("beside_dmsetup_rest", beside_dmsetup::rest),
+    ("beside_dmsetup_stats", beside_dmsetup::stats),
+    (
+        "beside_dmsetup_called_dmsetup",
+        beside_dmsetup::called_dmsetup,
+    ),
     (
         "udev_nodes_are_there_with_the_command",
         udev::nodes_are_there_with_the_command,

@@ -13,15 +13,42 @@ use std::process::{Command, Stdio};
 
 use crate::shell;
 
+mod drop_in;
 mod stories;
+
+use std::os::unix::process::CommandExt;
 
 use stories::{
     ON_PURPOSE, Story, WITH_ONE_DEVICE, WITH_SEVERAL_DEVICES, WITH_TROUBLE, WITHOUT_DEVICES,
 };
 
-/// The programs, with the words that each gets before those of a row.
-const DMSETUP: &[&str] = &["dmsetup"];
-const DMCTL: &[&str] = &["dmctl", "--backend", "linux"];
+/// A program, and the words that it gets before those of a row.
+#[derive(Clone, Copy, Debug)]
+struct Program {
+    file: &'static str,
+    /// What it is called, unless a row says otherwise; else its file's name.
+    called: Option<&'static str>,
+    words: &'static [&'static str],
+}
+
+const DMSETUP: Program = Program {
+    file: "dmsetup",
+    called: None,
+    words: &[],
+};
+const DMCTL: Program = Program {
+    file: "dmctl",
+    called: None,
+    words: &["--backend", "linux"],
+};
+const DROP_IN: Program = Program {
+    file: "dmctl",
+    called: Some("dmsetup"),
+    words: &[],
+};
+
+/// The programs that a row may name in its first word.
+const OTHERS: &[&str] = &["dmstats", "devmap_name"];
 
 /// What dmsetup says, one of these, where dmctl ends with a code.
 const SENSE: &[(i32, &[&str])] = &[
@@ -81,13 +108,98 @@ pub(crate) fn with_several_devices() -> Result<(), String> {
     compare(WITH_SEVERAL_DEVICES)
 }
 
+/// Reports, by dmctl called dmsetup.
+pub(crate) fn reports() -> Result<(), String> {
+    compare_drop_in(drop_in::REPORTS)
+}
+
+/// Trees, lists and dependencies, by dmctl called dmsetup.
+pub(crate) fn trees() -> Result<(), String> {
+    compare_drop_in(drop_in::TREES)
+}
+
+/// All the rest, by dmctl called dmsetup.
+pub(crate) fn rest() -> Result<(), String> {
+    compare_drop_in(drop_in::REST)
+}
+
+/// Counters, by dmctl called dmstats.
+pub(crate) fn stats() -> Result<(), String> {
+    compare_drop_in(drop_in::STATS)
+}
+
+/// The stories of the other checks, by dmctl called dmsetup.
+pub(crate) fn called_dmsetup() -> Result<(), String> {
+    let stories = [
+        WITHOUT_DEVICES,
+        WITH_ONE_DEVICE,
+        WITH_TROUBLE,
+        WITH_SEVERAL_DEVICES,
+    ];
+    let mut differing = Vec::new();
+    for (name, story) in stories.into_iter().flatten() {
+        let rows: Vec<&str> = story.iter().map(|row| row.0).collect();
+        if let Err(error) = compare_rows(name, &rows) {
+            differing.push(error);
+        }
+    }
+    all_same(&differing)
+}
+
+/// Every row comes out the same from dmctl called dmsetup.
+fn compare_drop_in(stories: &[(&str, stories::Rows)]) -> Result<(), String> {
+    let compared = stories.iter().map(|(name, rows)| compare_rows(name, rows));
+    let differing: Vec<String> = compared.filter_map(Result::err).collect();
+    all_same(&differing)
+}
+
+fn all_same(differing: &[String]) -> Result<(), String> {
+    match differing {
+        [] => Ok(()),
+        some => Err(some.join("; ")),
+    }
+}
+
+fn compare_rows(name: &str, rows: &[&str]) -> Result<(), String> {
+    println!("{name}: {} rows", rows.len());
+    let theirs = tell(rows, DMSETUP)?;
+    let ours = tell(rows, DROP_IN)?;
+    let mut differing = 0;
+    for ((row, theirs), ours) in rows.iter().zip(&theirs).zip(&ours) {
+        let same = theirs.stdout == ours.stdout
+            && theirs.code == ours.code
+            // Who fails says why.
+            && (ours.code == 0 || !ours.stderr.is_empty());
+        let on_purpose = drop_in::ON_PURPOSE.iter().find(|known| known.0 == *row);
+        match (same, on_purpose) {
+            (true, None) | (false, Some(_)) => {}
+            (false, None) => {
+                println!("{row}:\n  dmsetup: {theirs:?}\n  dmctl:   {ours:?}");
+                differing += 1;
+            }
+            (true, Some((_, quirk))) => {
+                println!("{row}: quirk {quirk} is no longer one");
+                differing += 1;
+            }
+        }
+    }
+    match differing {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{name}: {differing} of {} rows differ, as the console says",
+            rows.len()
+        )),
+    }
+}
+
 /// Every row of every story comes out the same, but for those that do not on purpose.
 fn compare(stories: &[Story]) -> Result<(), String> {
     let (mut rows, mut differing) = (0, 0);
     for (name, story) in stories {
         println!("{name}: {} rows", story.len());
-        let theirs = tell(story, DMSETUP)?;
-        let ours = tell(story, DMCTL)?;
+        let rows: Vec<&str> = story.iter().map(|row| row.0).collect();
+        let theirs = tell(&rows, DMSETUP)?;
+        let ours = tell(&rows, DMCTL)?;
         for (((line, code), theirs), ours) in story.iter().zip(&theirs).zip(&ours) {
             let on_purpose = ON_PURPOSE.iter().find(|row| row.0 == *line);
             let trouble = match (difference(line, *code, theirs, ours), on_purpose) {
@@ -123,10 +235,10 @@ fn difference(line: &str, code: i32, theirs: &Answer, ours: &Answer) -> Option<S
 }
 
 /// Tells a story by a program: its answer to each row.
-fn tell(story: &[(&str, i32)], program: &[&str]) -> Result<Vec<Answer>, String> {
+fn tell(rows: &[&str], program: Program) -> Result<Vec<Answer>, String> {
     let mut open = Vec::new();
     let mut answers = Vec::new();
-    for (line, _) in story {
+    for line in rows {
         let words = words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         answers.push(match words[..] {
@@ -153,14 +265,21 @@ fn wait_for_deferred() {
 }
 
 /// Asks a program; what follows the word `<` is its stdin.
-fn ask(program: &[&str], words: &[&str]) -> Result<Answer, String> {
+fn ask(program: Program, words: &[&str]) -> Result<Answer, String> {
     let (words, input) = match words.iter().position(|word| *word == "<") {
         Some(at) => (&words[..at], words[at + 1..].join(" ")),
         None => (words, String::new()),
     };
     let failed = |error| format!("{program:?} {words:?}: {error}");
-    let mut child = Command::new(program[0])
-        .args(&program[1..])
+    let (other, words) = match words {
+        [other, words @ ..] if OTHERS.contains(other) => (Some(*other), words),
+        _ => (None, words),
+    };
+    let called = other.or(program.called).unwrap_or(program.file);
+    // dmsetup, too, knows by its name what it is to be.
+    let mut child = Command::new(program.file)
+        .arg0(called)
+        .args(program.words)
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -4,6 +4,9 @@
 /// device meanwhile.
 pub(crate) type Story = (&'static str, &'static [(&'static str, i32)]);
 
+/// Command lines.
+pub(crate) type Rows = &'static [&'static str];
+
 /// The rows in which the programs differ, with the number in docs/quirks.md that says why.
 pub(crate) const ON_PURPOSE: &[(&str, u32)] = &[
     ("version", 31),

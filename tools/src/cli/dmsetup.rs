@@ -1,0 +1,457 @@
+//! Called by another name: what dmsetup, dmstats and devmap_name take, as this program takes it.
+//!
+//! # Shape
+//! Their options may stand before and behind the verb, be shortened, and be given to verbs that do
+//! not know them. Here they are read by their own table, put behind the verb, and left out where
+//! it has no use for them. Then the verb is this program's.
+//!
+//! # Source
+//! dmsetup(8), dmstats(8); getopt_long(3).
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use clap::Command;
+
+use super::commands;
+
+/// The program that this one is called as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Personality {
+    /// dmctl.
+    Own,
+    /// dmsetup.
+    Dmsetup,
+    /// dmstats, which is `dmsetup stats`.
+    Dmstats,
+    /// devmap_name, which prints the name of a device number.
+    DevmapName,
+    /// One that is not built.
+    NotBuilt(&'static str),
+}
+
+/// What a command line of theirs comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// This program's words.
+    Words(Vec<String>),
+    /// Their help, with the list of fields if that is asked for.
+    Help {
+        /// Whether fields are listed.
+        fields: bool,
+    },
+    /// It is wrong.
+    Wrong(String),
+}
+
+/// An option of theirs.
+struct Opt {
+    long: &'static str,
+    short: Option<char>,
+    takes: Takes,
+}
+
+/// Whether an option has a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    Value,
+}
+
+const fn flag(long: &'static str, short: Option<char>) -> Opt {
+    Opt {
+        long,
+        short,
+        takes: Takes::Nothing,
+    }
+}
+
+const fn value(long: &'static str, short: Option<char>) -> Opt {
+    Opt {
+        long,
+        short,
+        takes: Takes::Value,
+    }
+}
+
+/// Every option of dmsetup and dmstats.
+const OPTIONS: &[Opt] = &[
+    flag("addnodeoncreate", None),
+    flag("addnodeonresume", None),
+    value("alias", None),
+    flag("alldevices", None),
+    flag("allprograms", None),
+    flag("allregions", None),
+    flag("area", None),
+    value("areas", None),
+    value("areasize", None),
+    value("bounds", None),
+    flag("checks", None),
+    flag("clear", None),
+    flag("columns", Some('c')),
+    flag("concise", None),
+    value("count", None),
+    flag("deferred", None),
+    value("exec", None),
+    flag("filemap", None),
+    value("follow", None),
+    flag("force", Some('f')),
+    flag("foreground", None),
+    value("gid", Some('G')),
+    flag("group", None),
+    value("groupid", None),
+    value("headings", None),
+    flag("help", Some('h')),
+    flag("histogram", None),
+    flag("inactive", None),
+    value("interval", None),
+    value("length", None),
+    value("major", Some('j')),
+    value("manglename", None),
+    value("minor", Some('m')),
+    value("mode", Some('M')),
+    flag("nameprefixes", None),
+    flag("noflush", None),
+    flag("nogroup", None),
+    flag("noheadings", None),
+    flag("nolockfs", None),
+    flag("nomonitor", None),
+    flag("noopencount", None),
+    flag("nosuffix", None),
+    flag("notable", Some('n')),
+    flag("notimesuffix", None),
+    flag("noudevrules", None),
+    flag("noudevsync", None),
+    value("options", Some('o')),
+    flag("precise", None),
+    value("programid", None),
+    flag("raw", None),
+    value("readahead", None),
+    flag("readonly", Some('r')),
+    flag("region", None),
+    value("regionid", None),
+    value("regions", None),
+    flag("relative", None),
+    flag("retry", None),
+    flag("rows", None),
+    flag("segments", None),
+    value("select", Some('S')),
+    value("separator", None),
+    flag("setuuid", None),
+    flag("showkeys", None),
+    value("sort", Some('O')),
+    value("start", None),
+    value("table", None),
+    value("target", None),
+    flag("tree", None),
+    value("udevcookie", None),
+    value("uid", Some('U')),
+    flag("unbuffered", None),
+    value("units", None),
+    flag("unquoted", None),
+    value("userdata", None),
+    value("uuid", Some('u')),
+    flag("verbose", Some('v')),
+    flag("verifyudev", None),
+    flag("version", None),
+    flag("yes", Some('y')),
+];
+
+/// Those that this program's verbs have besides, wherever it is called dmsetup.
+const OURS: &[Opt] = &[
+    flag("json", None),
+    value("backend", None),
+    value("udevtimeout", None),
+    flag("dry-run", None),
+    flag("show-wire", None),
+];
+
+impl Personality {
+    /// The one of a program's name.
+    pub(super) fn of(program: &str) -> Personality {
+        let name = Path::new(program)
+            .file_name()
+            .and_then(|name| name.to_str());
+        match name.unwrap_or_default() {
+            "dmsetup" => Personality::Dmsetup,
+            "dmstats" => Personality::Dmstats,
+            "devmap_name" => Personality::DevmapName,
+            "dmvdostats" => Personality::NotBuilt("dmvdostats"),
+            "losetup" => Personality::NotBuilt("losetup"),
+            "dmlosetup" => Personality::NotBuilt("dmlosetup"),
+            _ => Personality::Own,
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Personality::Own => "dmctl",
+            Personality::Dmsetup => "dmsetup",
+            Personality::Dmstats => "dmstats",
+            Personality::DevmapName => "devmap_name",
+            Personality::NotBuilt(name) => name,
+        }
+    }
+
+    /// What its command line comes to.
+    pub(super) fn translate(self, arguments: Vec<String>) -> Order {
+        match self {
+            Personality::Own => Order::Words(arguments),
+            Personality::Dmsetup => translate(arguments, None),
+            Personality::Dmstats => translate(arguments, Some("stats")),
+            Personality::DevmapName => devmap_name(&arguments),
+            Personality::NotBuilt(name) => Order::Wrong(match name {
+                "dmvdostats" => "dmvdostats is not built; dmctl status shows what vdo says".into(),
+                _ => format!("{name} is not built: util-linux's losetup makes loop devices"),
+            }),
+        }
+    }
+}
+
+fn devmap_name(arguments: &[String]) -> Order {
+    let numbers = match arguments {
+        [both] => both.split_once(':').map(|(major, minor)| (major, minor)),
+        [major, minor] => Some((major.as_str(), minor.as_str())),
+        _ => None,
+    };
+    let Some((major, minor)) = numbers else {
+        return Order::Wrong("use devmap_name MAJOR MINOR, or MAJOR:MINOR".into());
+    };
+    let words = ["info", "--columns", "--noheadings", "--options", "name"];
+    let words = words
+        .into_iter()
+        .chain(["--major", major, "--minor", minor]);
+    Order::Words(words.map(str::to_owned).collect())
+}
+
+/// The option of a word that begins with two dashes, and its value if that stands in the word.
+fn long(word: &str) -> Result<(&'static Opt, Option<String>), String> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (word, None),
+    };
+    let all = || OPTIONS.iter().chain(OURS);
+    let exact = all().find(|option| option.long == name);
+    let mut begin = all().filter(|option| option.long.starts_with(name));
+    let found = match (exact, begin.next(), begin.next()) {
+        (Some(option), ..) | (None, Some(option), None) => option,
+        (None, Some(_), Some(_)) => return Err(format!("option --{name} may mean several")),
+        (None, None, _) => return Err(format!("unrecognized option --{name}")),
+    };
+    if value.is_some() && found.takes == Takes::Nothing {
+        return Err(format!("option --{} takes no value", found.long));
+    }
+    Ok((found, value))
+}
+
+fn short(letter: char) -> Result<&'static Opt, String> {
+    let letter = if letter == 'C' { 'c' } else { letter };
+    let found = OPTIONS.iter().find(|option| option.short == Some(letter));
+    found.ok_or_else(|| format!("invalid option -{letter}"))
+}
+
+/// Takes a command line apart: the options, and the other words.
+fn take_apart(
+    arguments: Vec<String>,
+) -> Result<(Vec<(&'static Opt, Option<String>)>, VecDeque<String>), String> {
+    let mut options = Vec::new();
+    let mut words = VecDeque::new();
+    let mut rest = VecDeque::from(arguments);
+    let next = |rest: &mut VecDeque<String>, option: &Opt| {
+        let missing = || format!("option --{} needs a value", option.long);
+        rest.pop_front().ok_or_else(missing)
+    };
+    while let Some(word) = rest.pop_front() {
+        if word == "--" {
+            words.append(&mut rest);
+        } else if let Some(name) = word.strip_prefix("--") {
+            let (option, value) = long(name)?;
+            let value = match (option.takes, value) {
+                (Takes::Value, None) => Some(next(&mut rest, option)?),
+                (_, value) => value,
+            };
+            options.push((option, value));
+        } else if word.starts_with('-') && word.len() > 1 {
+            let mut letters = word[1..].chars();
+            while let Some(letter) = letters.next() {
+                let option = short(letter)?;
+                let value = match option.takes {
+                    Takes::Nothing => None,
+                    Takes::Value if letters.as_str().is_empty() => Some(next(&mut rest, option)?),
+                    Takes::Value => {
+                        let value = letters.as_str().to_owned();
+                        letters = "".chars();
+                        Some(value)
+                    }
+                };
+                options.push((option, value));
+            }
+        } else {
+            words.push_back(word);
+        }
+    }
+    Ok((options, words))
+}
+
+fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
+    let (options, mut words) = match take_apart(arguments) {
+        Ok(parts) => parts,
+        Err(reason) => return Order::Wrong(reason),
+    };
+    let has = |name: &str| options.iter().any(|(option, _)| option.long == name);
+    let verb = match verb {
+        Some(verb) => Some(verb.to_owned()),
+        None => words.pop_front(),
+    };
+    let first = words.front().map(String::as_str);
+    let wants_help = has("help")
+        || verb.as_deref() == Some("help")
+        || (verb.as_deref() == Some("stats") && first == Some("help"));
+    if wants_help {
+        return Order::Help {
+            fields: has("columns"),
+        };
+    }
+    let wants_version =
+        has("version") || (verb.as_deref() == Some("stats") && first == Some("version"));
+    if wants_version {
+        return Order::Words(vec!["version".into()]);
+    }
+    let Some(verb) = verb else {
+        return Order::Wrong("no command is given".into());
+    };
+    let parser = commands::parser();
+    let known =
+        |parser: &Command, name: &str| -> Option<Command> { parser.find_subcommand(name).cloned() };
+    let Some(mut command) = known(&parser, &verb) else {
+        return Order::Wrong(format!("unknown command {verb:?}"));
+    };
+    let mut out = vec![verb.clone()];
+    if command.has_subcommands() {
+        let Some(word) = words.pop_front() else {
+            return Order::Wrong(format!("{verb}: no subcommand is given"));
+        };
+        command = match known(&command, &word) {
+            Some(command) => command,
+            None => return Order::Wrong(format!("{verb}: unknown subcommand {word:?}")),
+        };
+        out.push(word);
+    }
+    let takes = |name: &str| {
+        let mut of_verb = command.get_arguments().chain(parser.get_arguments());
+        of_verb.any(|argument| argument.get_long() == Some(name))
+    };
+    for (option, value) in options {
+        if !takes(option.long) {
+            continue;
+        }
+        let name = option.long;
+        match value {
+            Some(value) => out.push(format!("--{name}={value}")),
+            // Once is enough of all but this one.
+            None if name != "verbose" && out.contains(&format!("--{name}")) => {}
+            None => out.push(format!("--{name}")),
+        }
+    }
+    if !words.is_empty() {
+        out.push("--".into());
+        out.extend(words);
+    }
+    Order::Words(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dmsetup(line: &str) -> String {
+        let words = line.split_whitespace().map(str::to_owned).collect();
+        match Personality::Dmsetup.translate(words) {
+            Order::Words(words) => words.join(" "),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_may_stand_anywhere_and_be_shortened() {
+        assert_eq!(
+            dmsetup("-c info a --nohead"),
+            "info --columns --noheadings -- a"
+        );
+        assert_eq!(dmsetup("info -Co name"), "info --columns --options=name");
+        assert_eq!(
+            dmsetup("info -coname,uuid"),
+            "info --columns --options=name,uuid"
+        );
+        assert_eq!(dmsetup("--uuid X table"), "table --uuid=X");
+        assert_eq!(
+            dmsetup("remove -vv a -- -b"),
+            "remove --verbose --verbose -- a -b"
+        );
+        assert_eq!(dmsetup("table --noh"), "table");
+    }
+
+    #[test]
+    fn options_that_a_verb_has_no_use_for_are_left_out() {
+        assert_eq!(dmsetup("--checks --noopencount ls -f"), "ls");
+        assert_eq!(
+            dmsetup("-y remove_all --force --force"),
+            "remove_all --force"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(dmsetup(""), "Wrong(\"no command is given\")");
+        assert_eq!(
+            dmsetup("nosuch"),
+            "Wrong(\"unknown command \\\"nosuch\\\"\")"
+        );
+        assert_eq!(
+            dmsetup("ls --nosuch"),
+            "Wrong(\"unrecognized option --nosuch\")"
+        );
+        assert_eq!(dmsetup("ls -Z"), "Wrong(\"invalid option -Z\")");
+        assert_eq!(
+            dmsetup("ls --no"),
+            "Wrong(\"option --no may mean several\")"
+        );
+        assert_eq!(
+            dmsetup("info -j"),
+            "Wrong(\"option --major needs a value\")"
+        );
+        assert_eq!(
+            dmsetup("ls --force=1"),
+            "Wrong(\"option --force takes no value\")"
+        );
+    }
+
+    #[test]
+    fn help_and_version_win() {
+        assert_eq!(dmsetup("ls --help"), "Help { fields: false }");
+        assert_eq!(dmsetup("help -c"), "Help { fields: true }");
+        assert_eq!(dmsetup("--version"), "version");
+    }
+
+    #[test]
+    fn devmap_name_takes_one_word_or_two() {
+        let words = |words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            Personality::DevmapName.translate(words)
+        };
+        assert_eq!(words(&["254", "1"]), words(&["254:1"]));
+        assert!(matches!(words(&["254"]), Order::Wrong(_)));
+    }
+
+    #[test]
+    fn personality_is_the_programs_name() {
+        assert_eq!(Personality::of("/sbin/dmsetup"), Personality::Dmsetup);
+        assert_eq!(Personality::of("dmstats"), Personality::Dmstats);
+        assert_eq!(Personality::of("/usr/bin/dmctl"), Personality::Own);
+        assert_eq!(
+            Personality::of("./losetup"),
+            Personality::NotBuilt("losetup")
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Sizes with units, as LVM2's tools and dmstats read and write them.
+
+/// Bytes of a unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Factor(f64);
+
+/// How sizes are shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Units {
+    letter: char,
+    suffix: bool,
+}
+
+/// Bytes of a sector.
+const SECTOR: f64 = 512.0;
+
+/// The letters of units beyond bytes, each 1024 (1000 for the capital) times the one before.
+const LETTERS: &str = "kmgtpe";
+
+impl Factor {
+    /// 2^20 bytes.
+    pub(crate) const MEBI: Factor = Factor(1024.0 * 1024.0);
+
+    /// The unit of a letter.
+    pub(crate) fn of(letter: char) -> Option<Factor> {
+        match letter {
+            'b' | 'B' | 'h' | 'H' | 'r' | 'R' => Some(Factor(1.0)),
+            's' | 'S' => Some(Factor(SECTOR)),
+            _ => {
+                let place = LETTERS.find(letter.to_ascii_lowercase())?;
+                let base: f64 = if letter.is_ascii_lowercase() {
+                    1024.0
+                } else {
+                    1000.0
+                };
+                Some(Factor(base.powi(i32::try_from(place).ok()? + 1)))
+            }
+        }
+    }
+
+    /// So many of it in sectors.
+    pub(crate) fn sectors(self, number: f64) -> f64 {
+        number * self.0 / SECTOR
+    }
+}
+
+impl Units {
+    /// Sectors without a word.
+    pub(crate) const SECTORS: Units = Units {
+        letter: 's',
+        suffix: false,
+    };
+
+    /// The units of that letter.
+    pub(crate) fn new(text: &str) -> Option<Units> {
+        let mut letters = text.chars();
+        let letter = letters.next().filter(|_| letters.next().is_none())?;
+        Factor::of(letter)?;
+        Some(Units {
+            letter,
+            suffix: true,
+        })
+    }
+
+    /// The same with a word behind the number, or without.
+    pub(crate) fn suffix(self, suffix: Suffix) -> Units {
+        // Where the unit depends on the number, the number alone says nothing.
+        let depends = "hHrR".contains(self.letter);
+        Units {
+            suffix: depends || suffix == Suffix::Shown,
+            ..self
+        }
+    }
+
+    /// A size.
+    pub(crate) fn show(self, sectors: f64) -> String {
+        if sectors == 0.0 && self.suffix {
+            return match self.letter {
+                's' | 'S' | 'b' | 'B' => format!("0{}", self.letter),
+                'h' | 'r' | 'H' | 'R' => "0 ".to_owned(),
+                letter => format!("0 {letter}"),
+            };
+        }
+        let bytes = sectors.trunc() * SECTOR;
+        let (letter, factor) = match self.letter {
+            'h' | 'r' => human(bytes, 1024.0, LETTERS.to_owned()),
+            'H' | 'R' => human(bytes, 1000.0, LETTERS.to_uppercase()),
+            letter => (letter, Factor::of(letter).map_or(1.0, |factor| factor.0)),
+        };
+        let whole = "bBsS".contains(letter);
+        let number = bytes / factor;
+        let number = match whole {
+            true => format!("{number:.0}"),
+            false => format!("{number:.2}"),
+        };
+        match self.suffix {
+            true => format!("{number}{letter}"),
+            false => number,
+        }
+    }
+}
+
+/// Whether a size says its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suffix {
+    /// It does.
+    Shown,
+    /// It does not.
+    Hidden,
+}
+
+/// The largest unit of which there is at least one.
+fn human(bytes: f64, base: f64, letters: String) -> (char, f64) {
+    let mut found = ('B', 1.0);
+    let mut factor = 1.0;
+    for letter in letters.chars() {
+        factor *= base;
+        if bytes >= factor {
+            found = (letter, factor);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        let sectors = |letter| Factor::of(letter).unwrap().sectors(4.0);
+        assert_eq!(sectors('b'), 4.0 / 512.0);
+        assert_eq!(sectors('s'), 4.0);
+        assert_eq!(sectors('k'), 8.0);
+        assert_eq!(sectors('K'), 4000.0 / 512.0);
+        assert_eq!(sectors('m'), 8192.0);
+        assert_eq!(Factor::of('x'), None);
+    }
+
+    #[test]
+    fn sizes_are_shown_as_dmstats_does() {
+        let human = Units::new("h").unwrap();
+        assert_eq!(human.show(2048.0), "1.00m");
+        assert_eq!(human.show(3.0), "1.50k");
+        assert_eq!(Units::new("s").unwrap().show(8.0), "8s");
+        assert_eq!(
+            Units::new("k").unwrap().suffix(Suffix::Hidden).show(8.0),
+            "4.00"
+        );
+        assert_eq!(Units::SECTORS.show(8.0), "8");
+    }
+}
