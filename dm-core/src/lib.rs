@@ -53,6 +53,7 @@ pub mod engine;
 pub mod errno;
 pub mod error;
 pub mod flags;
+pub mod format;
 pub mod io;
 #[cfg(feature = "std")]
 mod locks;

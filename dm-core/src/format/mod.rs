@@ -1,0 +1,4 @@
+//! What targets keep on disk: pure, without io.
+
+#[cfg(feature = "verity")]
+pub mod verity;

@@ -1,0 +1,17 @@
+//! verity on disk: a superblock, a tree of hashes, and codes that repair blocks.
+//!
+//! # Source
+//! `Documentation/admin-guide/device-mapper/verity.rst`, `drivers/md/dm-verity-target.c`,
+//! `drivers/md/dm-verity-fec.c`, and cryptsetup's page on the format.
+
+mod block_size;
+mod fec;
+mod hash;
+mod superblock;
+mod tree;
+
+pub use block_size::BlockSize;
+pub use fec::{Encoder, Fec, FecError, Roots, Uncorrectable, decode};
+pub use hash::{ALGORITHMS, Algorithm, BlockHash, HashType, algorithm};
+pub use superblock::{SUPERBLOCK_BYTES, Superblock, SuperblockError};
+pub use tree::{Level, Slot, Tree, TreeError};
