@@ -12,10 +12,11 @@ quickstart:
 guest *KERNEL:
     tests/vm/shell {{KERNEL}}
 
-# Benchmarks of tables and of dictionaries.
+# Benchmarks of tables, of dictionaries, and of the export beside other servers.
 bench:
     cargo bench -p dm-core --bench table
     cargo bench -p dm-proto --bench dictionary
+    tests/bench
 
 # Fuzzes each target for some seconds more: just fuzz 600
 fuzz SECONDS:
