@@ -158,6 +158,35 @@ fn filesystem_made_outside_checks_clean_through_stripes() {
 }
 
 #[test]
+fn nbdcopy_of_a_file_that_ends_within_a_sector_does_not_fail() {
+    let Some(mut copy) = find("nbdcopy") else {
+        return;
+    };
+    let served = Served::new();
+    let disk = served.disk("disk.img", 1 << 20);
+    create(&served.engine, "vol", &format!("0 2048 linear {disk} 0")).unwrap();
+    let mut client = served.client("vol");
+    client.write(700 * 1000 / 512 * 512, &[9; 4096]).unwrap();
+    let bytes = random_bytes(&mut fastrand::Rng::with_seed(1), 700 * 1000);
+    let source = served.path("source");
+    fs::write(&source, &bytes).unwrap();
+    run(copy.args([text(&source), &served.uri("vol")]));
+    let mut read = vec![0; bytes.len()];
+    client.read(0, &mut read).unwrap();
+    assert!(read == bytes);
+    // What lies behind the file's end in its last sector stays.
+    let mut behind = [0; 100];
+    client.read(700 * 1000, &mut behind).unwrap();
+    assert_eq!(behind, [9; 100]);
+    client.write_zeroes(1, 1000).unwrap();
+    client.read(0, &mut read).unwrap();
+    assert!(read[0] == bytes[0] && read[1..1001] == [0; 1000] && read[1001..] == bytes[1001..]);
+    client.trim(511, 2).unwrap();
+    let error = client.read((1 << 20) - 1, &mut [0; 2]).unwrap_err();
+    assert_eq!(Errno::from(&error), Errno::EINVAL);
+}
+
+#[test]
 fn qemu_io_writes_zeroes_discards_and_sees_holes() {
     let (Some(mut io), Some(mut map)) = (find("qemu-io"), find("nbdinfo")) else {
         return;

@@ -178,6 +178,37 @@ fn renames_and_stacking_lose_nothing() {
 }
 
 #[test]
+fn swaps_anywhere_in_a_stack_lose_nothing() {
+    const LEVELS: usize = 5;
+    let engine = engine();
+    let level = |at: usize| format!("level{at}");
+    let tables = |at: usize| match at {
+        0 => equal_tables(),
+        _ => equal_tables()
+            .map(|table| table.replace("disk0", &format!("/dev/mapper/{}", level(at - 1)))),
+    };
+    for at in 0..LEVELS {
+        create(&engine, &level(at), &tables(at)[0]).unwrap();
+    }
+    let dm = Dm::new(engine.clone());
+    let mut rng = fastrand::Rng::with_seed(13);
+    under_load(&engine, &level(LEVELS - 1), 6, |_| {
+        let at = rng.usize(..LEVELS);
+        if rng.bool() {
+            let next = &tables(at)[rng.usize(..4)];
+            load(&engine, &level(at), next).unwrap();
+        }
+        dm.suspend(name(&level(at)), SuspendOptions::default())
+            .unwrap();
+        // Between two swaps the ways through the stack are found anew and used.
+        thread::sleep(Duration::from_micros(rng.u64(..300)));
+        dm.resume(name(&level(at)), SuspendOptions::default())
+            .unwrap();
+        thread::sleep(Duration::from_micros(rng.u64(..500)));
+    });
+}
+
+#[test]
 fn several_disturbers_at_once_do_not_deadlock() {
     let engine = engine();
     let tables = equal_tables();

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoOp, IoResult};
 use crate::locks::lock;
-use crate::units::{SECTOR_BYTES, SectorCount, SectorRange};
+use crate::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
-use super::{BlockDev, DevInfo};
+use super::{BlockDev, DevInfo, Haste, Quick};
 
 /// A device in memory: zeroes at first, gone with its last user.
 pub struct MemDev {
@@ -83,9 +83,14 @@ pub(super) fn check(info: &DevInfo, io: &Io) -> IoResult {
     if info.read_only && io.is_write() {
         return Err(Errno::EROFS.into());
     }
+    check_range(info, io.range())
+}
+
+/// Whether `range` lies on the device and is whole blocks of it.
+pub(super) fn check_range(info: &DevInfo, range: SectorRange) -> IoResult {
     let block = u64::from(info.limits.logical_block) / SECTOR_BYTES as u64;
-    let range: SectorRange = io.range();
-    let aligned = range.start().0.is_multiple_of(block) && range.length().0.is_multiple_of(block);
+    // A power of two.
+    let aligned = (range.start().0 | range.length().0) & (block - 1) == 0;
     match info.range().contains(range) {
         false => Err(Errno::EIO.into()),
         true if !aligned => Err(Errno::EINVAL.into()),
@@ -97,6 +102,23 @@ impl BlockDev for MemDev {
     fn submit(&self, mut io: Io) {
         let result = self.apply(&mut io);
         io.complete(result);
+    }
+
+    fn quick(&self, start: Sector, buffer: Quick<'_>, _: Haste) -> bool {
+        let range = buffer
+            .sectors()
+            .and_then(|count| SectorRange::new(start, count));
+        let Some(range) = range.filter(|range| check_range(&self.info, *range).is_ok()) else {
+            return false;
+        };
+        let from = usize::try_from(range.start().0).unwrap_or(usize::MAX) * SECTOR_BYTES;
+        let mut bytes = lock(&self.bytes);
+        match buffer {
+            Quick::Read(buffer) => buffer.copy_from_slice(&bytes[from..][..buffer.len()]),
+            Quick::Write(_) if self.info.read_only => return false,
+            Quick::Write(buffer) => bytes[from..][..buffer.len()].copy_from_slice(buffer),
+        }
+        true
     }
 
     fn info(&self) -> DevInfo {

@@ -12,13 +12,14 @@ mod labelled;
 mod mem;
 #[cfg(feature = "std")]
 mod node;
+mod quick;
 #[cfg(feature = "std")]
 mod record;
 
 use alloc::vec::Vec;
 
 use crate::io::{Io, IoError};
-use crate::units::{SectorCount, SectorRange};
+use crate::units::{Sector, SectorCount, SectorRange};
 
 #[cfg(feature = "std")]
 pub use blocking::Blocking;
@@ -32,6 +33,7 @@ pub use labelled::LabelledDev;
 pub use mem::MemDev;
 #[cfg(feature = "std")]
 pub(crate) use node::{node_named, node_of};
+pub use quick::{Haste, Quick};
 #[cfg(feature = "std")]
 pub use record::{RecordDev, Recorded};
 
@@ -47,6 +49,17 @@ pub use record::{RecordDev, Recorded};
 pub trait BlockDev: Send + Sync {
     /// Starts a request.
     fn submit(&self, io: Io);
+
+    /// Does a read or a write on the caller's thread, if that can be done so and goes well; whether
+    /// it did.
+    ///
+    /// If not, the range is as if part of the request may have been done, and the caller submits
+    /// the request whole: what is to be said of an error is said there. A device need not be able
+    /// to do anything so.
+    fn quick(&self, start: Sector, buffer: Quick<'_>, haste: Haste) -> bool {
+        let _ = (start, buffer, haste);
+        false
+    }
 
     /// What the device is now. A mapped device's answer changes with its table.
     fn info(&self) -> DevInfo;

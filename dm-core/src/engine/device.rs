@@ -23,6 +23,9 @@ use crate::workers;
 use super::event::{Cancel, Events};
 use super::lane::Lane;
 use super::registry::Inner;
+use super::section;
+use super::sync::TableCell;
+use super::way::Ways;
 
 pub use self::open::OpenDevice;
 pub(super) use self::open::open_core;
@@ -39,8 +42,11 @@ pub(super) struct Core {
     slots: Mutex<Slots>,
     /// A suspend without flush is under way.
     handing_back: AtomicBool,
+    /// The ways of its active table's segments, if it stands on mapped devices.
+    pub(super) ways: TableCell<Ways>,
+    stacked: AtomicBool,
     /// The mapped devices that its tables have open, and how.
-    below: Mutex<Vec<(TableMode, Weak<OpenDevice>)>>,
+    pub(super) below: Mutex<Vec<(TableMode, Weak<OpenDevice>)>>,
 }
 
 struct Slots {
@@ -89,6 +95,8 @@ impl Core {
             suspend: Mutex::new(()),
             slots: Mutex::new(slots),
             handing_back: AtomicBool::new(false),
+            ways: TableCell::new(),
+            stacked: AtomicBool::new(false),
             below: Mutex::default(),
         }
     }
@@ -267,6 +275,9 @@ impl Core {
         }
         slots.incoming = None;
         drop(slots);
+        if let Some(next) = &next {
+            self.renew_ways(next);
+        }
         resumed(next.as_deref());
         self.release();
         if let Some(old) = old {
@@ -293,10 +304,10 @@ impl Core {
             .store(flush == FlushMode::NoFlush, Ordering::SeqCst);
         if flush == FlushMode::NoFlush {
             // What targets hand back must find the lane closed.
-            self.lane.close(|| true);
+            self.lane.close(section::all(), || true);
         }
         targets().for_each(|segment| segment.target().presuspend(flush));
-        let empty = self.lane.close(|| cancel.is_cancelled());
+        let empty = self.lane.close(section::all(), || cancel.is_cancelled());
         self.handing_back.store(false, Ordering::SeqCst);
         if empty {
             targets().for_each(|segment| segment.target().postsuspend());
@@ -308,6 +319,18 @@ impl Core {
             ErrorKind::Interrupted,
             "the wait for requests was given up",
         ))
+    }
+
+    /// Forgets the ways through the stack under `table`, which is active.
+    pub(super) fn renew_ways(&self, table: &Table) {
+        let ways = Ways::new(self, table, self.lane.generation());
+        self.stacked.store(ways.is_some(), Ordering::Relaxed);
+        self.ways.swap(ways);
+    }
+
+    /// Whether its table stands on mapped devices; a hint, which may be late.
+    pub(super) fn is_stacked(&self) -> bool {
+        self.stacked.load(Ordering::Relaxed)
     }
 
     /// Whether targets may hand requests back.

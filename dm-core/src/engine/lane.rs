@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::gate::Gate;
-use super::sync::{Mutex, TableCell, lock};
+use super::section::Sections;
+use super::sync::{AtomicUsize, Mutex, Ordering, TableCell, lock};
 
 /// Requests of type `R` on their way into a table of type `T`.
 ///
@@ -15,6 +17,8 @@ use super::sync::{Mutex, TableCell, lock};
 pub(super) struct Lane<T, R> {
     gate: Gate,
     table: TableCell<T>,
+    /// Counts tables.
+    generation: AtomicUsize,
     held: Mutex<VecDeque<R>>,
 }
 
@@ -24,6 +28,7 @@ impl<T, R> Lane<T, R> {
         Lane {
             gate: Gate::new(),
             table: TableCell::new(),
+            generation: AtomicUsize::new(0),
             held: Mutex::new(VecDeque::new()),
         }
     }
@@ -65,10 +70,20 @@ impl<T, R> Lane<T, R> {
         Ok(())
     }
 
-    /// Lets no more in, and waits until all have left or `give_up` says so. Whether all have left.
-    pub(super) fn close(&self, give_up: impl FnMut() -> bool) -> bool {
+    /// Lets no more in, and waits until all have left or `give_up` says so: who is counted, and who
+    /// is in one of `sections`. Whether all have left.
+    pub(super) fn close(&self, sections: &Sections, mut give_up: impl FnMut() -> bool) -> bool {
         self.gate.close();
-        self.gate.wait_empty(give_up)
+        self.gate.wait_empty(&mut give_up) && sections.wait(give_up)
+    }
+
+    /// The table for who is in a section that [`Lane::close`] waits for, until it leaves it; `None`
+    /// while the lane is closed.
+    pub(super) fn glance(&self) -> Option<impl Deref<Target = Option<Arc<T>>>> {
+        match self.gate.is_closed() {
+            true => None,
+            false => Some(self.table.peek()),
+        }
     }
 
     /// Opens the gate and gives out what was held, to be submitted again.
@@ -76,6 +91,16 @@ impl<T, R> Lane<T, R> {
         let mut held = lock(&self.held);
         self.gate.open();
         mem::take(&mut *held)
+    }
+
+    /// Whether requests are held.
+    pub(super) fn is_closed(&self) -> bool {
+        self.gate.is_closed()
+    }
+
+    /// Which table it is: another number for each. It is that of [`Lane::glance`] in the same section.
+    pub(super) fn generation(&self) -> usize {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// The table now.
@@ -86,13 +111,14 @@ impl<T, R> Lane<T, R> {
     /// Puts another table in and gives the old one out. The lane must be closed and empty, unless
     /// the device is going away.
     pub(super) fn swap(&self, table: Option<Arc<T>>) -> Option<Arc<T>> {
-        self.table.swap(table)
+        let old = self.table.swap(table);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        old
     }
 }
 
 #[cfg(all(test, loom))]
 mod tests {
-    use loom::sync::atomic::{AtomicUsize, Ordering};
     use loom::thread;
 
     use super::*;
@@ -137,8 +163,8 @@ mod tests {
         }
     }
 
-    fn swap(lane: &ModelLane, done: &AtomicUsize) {
-        assert!(lane.close(|| false));
+    fn swap(lane: &ModelLane, sections: &Sections, done: &AtomicUsize) {
+        assert!(lane.close(sections, || false));
         let old = lane.swap(Some(model())).expect("there was a table");
         old.alive.store(0, Ordering::SeqCst);
         for request in lane.open() {
@@ -156,7 +182,7 @@ mod tests {
                 let (lane, done) = (lane.clone(), done.clone());
                 thread::spawn(move || submit(&lane, &done, request))
             });
-            swap(&lane, &done);
+            swap(&lane, &Sections::new(), &done);
             for thread in threads {
                 thread.join().unwrap();
             }
@@ -183,9 +209,41 @@ mod tests {
                     }
                 })
             };
-            swap(&lane, &done);
+            swap(&lane, &Sections::new(), &done);
             other.join().unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 1);
+        });
+    }
+
+    #[test]
+    fn quick_request_keeps_the_table_alive_or_is_turned_away() {
+        check(|| {
+            let lane = Arc::new(ModelLane::new());
+            lane.swap(Some(model()));
+            let sections = Arc::new(Sections::new());
+            let done = Arc::new(AtomicUsize::new(0));
+            let others = [1, 16].map(|request| {
+                let (lane, sections, done) = (lane.clone(), sections.clone(), done.clone());
+                thread::spawn(move || {
+                    let mark = sections.join();
+                    let inside = mark.enter();
+                    let seen = lane.glance().map(|table| {
+                        let table = table.as_ref().expect("the lane always has a table");
+                        assert_eq!(table.alive.load(Ordering::SeqCst), 1);
+                        done.fetch_add(request, Ordering::SeqCst);
+                        assert_eq!(table.alive.load(Ordering::SeqCst), 1);
+                    });
+                    drop(inside);
+                    if seen.is_none() {
+                        submit(&lane, &done, request);
+                    }
+                })
+            });
+            swap(&lane, &sections, &done);
+            for other in others {
+                other.join().unwrap();
+            }
+            assert_eq!(done.load(Ordering::SeqCst), 17);
         });
     }
 
@@ -207,7 +265,7 @@ mod tests {
                     }
                 })
             };
-            swap(&lane, &done);
+            swap(&lane, &Sections::new(), &done);
             other.join().unwrap();
             assert_eq!(done.load(Ordering::SeqCst), 1);
         });

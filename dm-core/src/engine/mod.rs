@@ -7,9 +7,12 @@ mod gate;
 mod io;
 mod lane;
 mod opener;
+mod quick;
 mod registry;
+mod section;
 mod stack;
 mod sync;
+mod way;
 
 use std::sync::Arc;
 

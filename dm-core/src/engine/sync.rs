@@ -37,6 +37,18 @@ pub(super) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexG
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Lets others run, for who looks again and again whether it may go on.
+#[cfg(not(loom))]
+pub(super) fn pause() {
+    std::thread::sleep(std::time::Duration::from_micros(20));
+}
+
+/// Lets others run.
+#[cfg(loom)]
+pub(super) fn pause() {
+    loom::thread::yield_now();
+}
+
 /// A table that one may look at while another puts a new one in.
 pub(super) struct TableCell<T>(Cell<T>);
 
@@ -56,6 +68,11 @@ impl<T> TableCell<T> {
         self.0.load_full()
     }
 
+    /// As [`TableCell::load`], for a moment and without a count.
+    pub(super) fn peek(&self) -> impl std::ops::Deref<Target = Option<std::sync::Arc<T>>> {
+        self.0.load()
+    }
+
     pub(super) fn swap(&self, next: Option<std::sync::Arc<T>>) -> Option<std::sync::Arc<T>> {
         self.0.swap(next)
     }
@@ -69,6 +86,10 @@ impl<T> TableCell<T> {
 
     pub(super) fn load(&self) -> Option<std::sync::Arc<T>> {
         lock(&self.0).clone()
+    }
+
+    pub(super) fn peek(&self) -> impl std::ops::Deref<Target = Option<std::sync::Arc<T>>> {
+        Box::new(self.load())
     }
 
     pub(super) fn swap(&self, next: Option<std::sync::Arc<T>>) -> Option<std::sync::Arc<T>> {

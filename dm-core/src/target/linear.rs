@@ -10,7 +10,7 @@ use crate::typed::linear;
 use crate::units::{Sector, SectorRange};
 use crate::version::Version;
 
-use super::{Build, Route, Target, TargetKind, TargetShape};
+use super::{Build, Route, Target, TargetKind, TargetShape, Wants};
 
 /// # Source
 /// `drivers/md/dm-linear.c`.
@@ -38,7 +38,7 @@ impl Target for Linear {
     }
 
     fn shape(&self) -> TargetShape {
-        TargetShape::default()
+        TargetShape::new(None, Wants::NO_QUICK)
     }
 
     fn measure(&self) -> String {

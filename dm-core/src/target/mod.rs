@@ -169,6 +169,9 @@ bitflags::bitflags! {
         const FLUSH = 1 << 1;
         /// Requests without data uncut, in [`Target::spread`].
         const SPREAD = 1 << 2;
+        /// No reads and writes that go well at once: [`Target::route`] says all of them, and the
+        /// engine may send them there without [`Target::map`] and [`Target::end_io`].
+        const NO_QUICK = 1 << 3;
     }
 }
 

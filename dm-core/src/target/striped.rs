@@ -115,7 +115,9 @@ impl Target for Striped {
     }
 
     fn shape(&self) -> TargetShape {
-        TargetShape::new(Some(self.chunk), Wants::END_IO.union(Wants::SPREAD))
+        // Ends are for counting errors, which no quick request has.
+        let wants = Wants::END_IO | Wants::SPREAD | Wants::NO_QUICK;
+        TargetShape::new(Some(self.chunk), wants)
     }
 
     fn spread(&self, range: SectorRange) -> Vec<(Component, SectorRange)> {

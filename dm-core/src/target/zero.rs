@@ -8,7 +8,7 @@ use crate::typed::zero;
 use crate::units::SectorRange;
 use crate::version::Version;
 
-use super::{Build, Route, Target, TargetKind, TargetShape};
+use super::{Build, Route, Target, TargetKind, TargetShape, Wants};
 
 /// # Source
 /// `drivers/md/dm-zero.c`.
@@ -27,7 +27,7 @@ impl Target for Zero {
     }
 
     fn shape(&self) -> TargetShape {
-        TargetShape::default()
+        TargetShape::new(None, Wants::NO_QUICK)
     }
 
     fn params(&self) -> String {

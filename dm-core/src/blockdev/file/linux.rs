@@ -26,14 +26,19 @@ pub(super) fn read_cached(file: &File, io: &mut Io) -> bool {
         return false;
     };
     for buffer in buffers {
-        let wanted = buffer.len();
-        let mut slices = [IoSliceMut::new(buffer)];
-        match rustix::io::preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) {
-            Ok(read) if read == wanted => at += wanted as u64,
-            _ => return false,
+        if !read_now(file, buffer, at) {
+            return false;
         }
+        at += buffer.len() as u64;
     }
     true
+}
+
+/// Reads what the page cache holds of one buffer, if it holds all of it.
+pub(super) fn read_now(file: &File, buffer: &mut [u8], at: u64) -> bool {
+    let wanted = buffer.len();
+    let mut slices = [IoSliceMut::new(buffer)];
+    rustix::io::preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) == Ok(wanted)
 }
 
 /// The block sizes of a block device.

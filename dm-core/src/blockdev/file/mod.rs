@@ -16,8 +16,8 @@ use crate::io::{Io, IoData, IoError, IoFlags, IoOp, IoResult};
 use crate::units::{SECTOR_SHIFT, Sector, SectorCount, SectorRange};
 use crate::workers;
 
-use super::mem::check;
-use super::{BlockDev, DevInfo, Extent, ExtentKind, Limits, push_extent};
+use super::mem::{check, check_range};
+use super::{BlockDev, DevInfo, Extent, ExtentKind, Haste, Limits, Quick, push_extent};
 
 /// A regular file or a block device of the host.
 ///
@@ -136,6 +136,24 @@ impl BlockDev for FileDev {
                     io.complete(result);
                 }));
             }
+        }
+    }
+
+    fn quick(&self, start: Sector, buffer: Quick<'_>, haste: Haste) -> bool {
+        let (info, at) = (&self.0.info, start.0 << SECTOR_SHIFT);
+        let range = buffer
+            .sectors()
+            .and_then(|sectors| SectorRange::new(start, sectors));
+        if range.is_none_or(|range| check_range(info, range).is_err()) {
+            return false;
+        }
+        match buffer {
+            Quick::Read(buffer) if haste == Haste::CallerWaits => {
+                self.0.file.read_exact_at(buffer, at).is_ok()
+            }
+            Quick::Read(buffer) => os::read_now(&self.0.file, buffer, at),
+            Quick::Write(_) if info.read_only => false,
+            Quick::Write(buffer) => self.0.file.write_all_at(buffer, at).is_ok(),
         }
     }
 

@@ -20,6 +20,11 @@ pub(super) fn read_cached(_: &File, _: &mut Io) -> bool {
     false
 }
 
+/// Nor of one buffer.
+pub(super) fn read_now(_: &File, _: &mut [u8], _: u64) -> bool {
+    false
+}
+
 /// The block sizes of a block device, which are not known here.
 pub(super) fn block_limits(_: &File) -> Limits {
     Limits::DEFAULT

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::blockdev::{BlockDev, DevInfo, Extent, ExtentKind, push_extent};
+use crate::blockdev::{BlockDev, DevInfo, Extent, ExtentKind, Haste, Quick, push_extent};
 use crate::command::{Geometry, Slot};
 use crate::component::TableMode;
 use crate::devid::DevNo;
@@ -16,10 +16,11 @@ use crate::target::Route;
 use crate::units::{Sector, SectorRange};
 
 use super::Core;
+use super::section;
 
 /// An open mapped device: it can not be removed, unless by force, until this is dropped.
 pub struct OpenDevice {
-    pub(super) core: Arc<Core>,
+    pub(in crate::engine) core: Arc<Core>,
 }
 
 /// Opens a mapped device, for writing only if it can be written.
@@ -97,6 +98,10 @@ impl Drop for OpenDevice {
 impl BlockDev for OpenDevice {
     fn submit(&self, io: Io) {
         self.core.submit(io);
+    }
+
+    fn quick(&self, start: Sector, buffer: Quick<'_>, haste: Haste) -> bool {
+        section::within(|| self.core.quick(start, buffer, haste))
     }
 
     fn info(&self) -> DevInfo {

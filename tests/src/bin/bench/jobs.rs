@@ -348,7 +348,9 @@ impl Bench {
         let (mut times, mut count) = ([Duration::ZERO; 2], 0_u64);
         // In turns of some milliseconds, so that what else goes on meets both alike.
         while times[0] < self.time {
-            let places: Vec<u64> = (0..4000).map(|_| rng.u64(..blocks)).collect();
+            // Places of their own, lest the second find them in the processor's cache.
+            let mut places = || -> Vec<u64> { (0..4000).map(|_| rng.u64(..blocks)).collect() };
+            let (places, others) = (places(), places());
             let start = Instant::now();
             for place in &places {
                 device
@@ -356,7 +358,7 @@ impl Bench {
                     .map_err(io::Error::other)?;
             }
             let middle = Instant::now();
-            for place in &places {
+            for place in &others {
                 plain.read_exact_at(&mut buffer, self.disk.offset + place * BLOCK as u64)?;
             }
             times[0] += middle - start;

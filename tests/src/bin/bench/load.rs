@@ -42,7 +42,9 @@ pub(crate) struct Content {
 /// A client in its transmission phase, with simple replies, which every server speaks.
 struct Client {
     stream: UnixStream,
+    /// The next batch is at its front; it is never shortened, so that nothing is cleared twice.
     out: Vec<u8>,
+    filled: usize,
     /// The first block of each request under way.
     places: Vec<u64>,
 }
@@ -54,6 +56,8 @@ fn wrong(what: impl std::fmt::Display) -> io::Error {
 impl Client {
     fn connect(socket: &Path, depth: usize) -> io::Result<Client> {
         let mut stream = UnixStream::connect(socket)?;
+        // Room for a batch, so that the client need not wait within one.
+        rustix::net::sockopt::set_socket_send_buffer_size(&stream, 2 << 20)?;
         let mut greeting = [0; 18];
         stream.read_exact(&mut greeting)?;
         let greeting = Greeting::decode(&greeting).map_err(wrong)?;
@@ -80,6 +84,7 @@ impl Client {
         Ok(Client {
             stream,
             out: Vec::new(),
+            filled: 0,
             places: vec![0; depth],
         })
     }
@@ -97,19 +102,27 @@ impl Client {
         let head = request
             .encode(Framing::Simple)
             .expect("it is a small request");
-        self.out.extend_from_slice(&head);
+        let data = match load.command {
+            CommandKind::Write => load.length,
+            _ => 0,
+        };
+        let end = self.filled + head.len() + data;
+        if end > self.out.len() {
+            self.out.resize(end, 0);
+        }
+        let (front, bytes) = self.out[self.filled..end].split_at_mut(head.len());
+        front.copy_from_slice(&head);
+        self.filled = end;
         if load.command == CommandKind::Write {
-            let at = self.out.len();
-            self.out.resize(at + load.length, 0);
-            pattern::fill(&mut self.out[at..], block, content.next);
+            pattern::fill(bytes, block, content.next);
             let first = block as usize;
             content.generations[first..first + load.length / BLOCK].fill(content.next);
         }
     }
 
     fn send(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.out)?;
-        self.out.clear();
+        self.stream.write_all(&self.out[..self.filled])?;
+        self.filled = 0;
         Ok(())
     }
 }

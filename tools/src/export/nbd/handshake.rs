@@ -19,6 +19,7 @@ use tracing::debug;
 
 use super::PAYLOAD_MAX;
 use super::name::ExportName;
+use super::odd::Edges;
 use super::stream::Stream;
 
 /// How long a client may take to answer during the handshake.
@@ -38,6 +39,7 @@ pub(super) struct Session {
     pub(super) framing: Framing,
     /// The client may ask for block status.
     pub(super) block_status: bool,
+    pub(super) edges: Edges,
     /// The size that the client was told.
     pub(super) size: SectorCount,
 }
@@ -315,6 +317,10 @@ impl<S: Stream> Options<'_, S> {
             block_status: self.allocation_of.as_ref() == Some(&export.name),
             size: export.info.size,
             name: export.name.to_string(),
+            edges: Edges::of(
+                export.name.device.as_str(),
+                export.info.limits.logical_block,
+            ),
             device: export.device,
         }))
     }
@@ -369,9 +375,8 @@ fn labelled(
     Ok(Box::new(LabelledDev::new(device, front)))
 }
 
-/// What requests must keep to: whole logical blocks.
+/// Any bytes may be asked for; whole pages suit best.
 fn block_sizes(info: &DevInfo) -> Option<BlockSizes> {
-    let minimum = info.limits.logical_block;
     let preferred = info.limits.physical_block.max(4096).next_power_of_two();
-    BlockSizes::new(minimum, preferred, PAYLOAD_MAX).ok()
+    BlockSizes::new(1, preferred, PAYLOAD_MAX).ok()
 }

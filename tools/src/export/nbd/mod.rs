@@ -2,27 +2,34 @@
 //! with a disklabel before it.
 //!
 //! # Shape
-//! A thread accepts connections. Each connection has a thread that reads requests and submits them
-//! to the device, and one that writes replies in the order in which requests complete: a slow
-//! client holds up only itself. What a connection has under way is bounded ([`IN_FLIGHT_BYTES`],
-//! [`IN_FLIGHT_REQUESTS`]); a client that sends more is not read until it has taken replies.
+//! A thread accepts connections. Each connection has a thread that receives requests, as many at a
+//! time as there are, does at once what takes no waiting, such as a read that the page cache can
+//! answer, submits the rest to the device, and sends replies, as many at a time as there are. A slow
+//! client holds up only itself. A connection takes 1.5 MiB for its batches, and what it has under way
+//! is bounded besides ([`IN_FLIGHT_BYTES`], [`IN_FLIGHT_REQUESTS`]); a client that sends more is not
+//! read until it has taken replies.
 //!
 //! # Source
 //! The NBD project's `doc/proto.md`: fixed newstyle, structured replies, extended headers,
 //! `base:allocation`.
 
 mod handshake;
+mod inbox;
+mod listener;
 mod name;
+mod odd;
 mod replies;
 mod server;
 mod stream;
 mod transmission;
 
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use dm_core::nbd::{NbdUri, Security, Text};
 
+pub use self::listener::Listener;
 pub use self::name::ExportName;
 pub use self::server::Server;
 pub use self::stream::Stream;
@@ -50,12 +57,32 @@ pub fn uri(socket: &Path, name: impl Into<ExportName>) -> String {
         .expect("a listening socket has a path")
 }
 
+/// The address of the export `name` on the server that listens at `address`.
+///
+/// # Panics
+/// If the port is zero.
+pub fn tcp_uri(address: SocketAddr, name: impl Into<ExportName>) -> String {
+    let export = Text::lossy(name.into().to_string().as_bytes());
+    let host = address.ip().to_string();
+    NbdUri::tcp(Security::Plain, &host, address.port(), export)
+        .map(|uri| uri.to_string())
+        .expect("a listening socket has a port")
+}
+
 #[cfg(test)]
 mod tests {
     use dm_core::disklabel::Port;
     use dm_core::names::DmName;
 
     use super::*;
+
+    #[test]
+    fn uri_of_a_port_puts_ipv6_into_brackets() {
+        let name = DmName::new("vol0").unwrap();
+        let uri = |address: &str| tcp_uri(address.parse().unwrap(), &name);
+        assert_eq!(uri("127.0.0.1:4000"), "nbd://127.0.0.1:4000/vol0");
+        assert_eq!(uri("[::1]:10809"), "nbd://[::1]/vol0");
+    }
 
     #[test]
     fn uri_escapes_what_is_not_plain() {

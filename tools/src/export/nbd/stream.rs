@@ -1,23 +1,18 @@
 //! The sockets that NBD is spoken over.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// A connected socket. Its clones are the same connection.
-pub trait Stream: Read + Write + Send + Sized + 'static {
+pub trait Stream: Read + Write + Into<OwnedFd> + Send + Sized + 'static {
     /// Another handle of the connection.
     ///
     /// # Errors
     /// What the system answers.
     fn try_clone(&self) -> io::Result<Self>;
-
-    /// Ends the connection, or one way of it.
-    ///
-    /// # Errors
-    /// What the system answers.
-    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
     /// How long a read may take; `None` for ever.
     ///
@@ -31,10 +26,6 @@ impl Stream for UnixStream {
         self.try_clone()
     }
 
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
-    }
-
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         self.set_read_timeout(limit)
     }
@@ -43,10 +34,6 @@ impl Stream for UnixStream {
 impl Stream for TcpStream {
     fn try_clone(&self) -> io::Result<TcpStream> {
         self.try_clone()
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
     }
 
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {

@@ -1,9 +1,10 @@
 //! Requests: read, checked, submitted to the device, and answered when they complete.
 
 use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
 
 use bytes::{Bytes, BytesMut};
-use dm_core::blockdev::{self, BlockDev, ExtentKind};
+use dm_core::blockdev::{self, BlockDev, ExtentKind, Haste, Quick};
 use dm_core::errno::Errno;
 use dm_core::io::{Io, IoFlags, IoResult};
 use dm_core::nbd::{
@@ -14,8 +15,10 @@ use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 use tracing::debug;
 
 use super::PAYLOAD_MAX;
-use super::handshake::{ALLOCATION_ID, Session, read_or_end};
-use super::replies::{Body, Counted, InFlight, Replies};
+use super::handshake::{ALLOCATION_ID, Session};
+use super::inbox::Inbox;
+use super::odd;
+use super::replies::{Body, Counted, Outbox, Replies};
 use super::stream::Stream;
 
 /// The most of a device that one block status request describes; clients ask for the rest.
@@ -24,87 +27,148 @@ const STATUS_SECTORS: u64 = (128 << 20) / SECTOR_BYTES as u64;
 /// The most extents in one reply.
 const STATUS_EXTENTS: usize = 4096;
 
+/// What the system may hold of replies: so much that the next request need not wait for the client
+/// to take the reply to a large one.
+const SEND_BUFFER: usize = 1 << 20;
+
 /// A request on its way, and where its reply goes.
 struct Pending {
     reply_to: ReplyTo,
-    replies: Replies,
     counted: Counted,
 }
 
 /// Serves a client's requests until it leaves.
 pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> {
-    let (replies, writer) = Replies::start(stream.try_clone()?)?;
-    let served = serve(&session, &mut stream, &replies);
-    // The writer ends with the last reply under way: only then is the device closed.
-    drop(replies);
-    let written = writer
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
+    let socket: OwnedFd = stream.try_clone()?.into();
+    // Advice: the system gives what it allows.
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER);
+    let replies = Replies::new(socket);
+    let mut outbox = Outbox::new(replies.clone());
+    let served = serve(&session, &mut stream, &mut outbox);
+    outbox.flush();
+    // Only when the last request under way has its reply is the device closed.
+    let sent = replies.finish();
     drop(session);
-    served.and(written)
+    served.and(sent)
 }
 
-fn serve(session: &Session, stream: &mut impl Read, replies: &Replies) -> io::Result<()> {
-    // Most requests come in batches: one system call reads many heads.
-    let mut stream = io::BufReader::with_capacity(64 << 10, stream);
-    let in_flight = InFlight::default();
-    let mut bytes = [0; 32];
-    let bytes = &mut bytes[..session.framing.request_size()];
+fn serve(session: &Session, stream: &mut impl Read, outbox: &mut Outbox) -> io::Result<()> {
+    let mut inbox = Inbox::new();
+    let size = session.framing.request_size();
     loop {
-        if !read_or_end(&mut stream, bytes)? {
-            return Ok(());
+        if inbox.held().len() < size {
+            // Nobody waits while there are replies to be sent.
+            outbox.flush();
+            if !inbox.fill(stream, size)? {
+                return Ok(());
+            }
+            outbox.begin();
         }
-        let view = RequestView::new(session.framing, bytes)
+        let view = RequestView::new(session.framing, &inbox.held()[..size])
             .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         let (reply_to, payload) = (ReplyTo::new(&view), view.payload_length());
         let request = Request::parse(view);
-        if let Ok(Request {
-            command: CommandKind::Disconnect,
-            ..
-        }) = request
-        {
+        inbox.advance(size);
+        let (wanted, is_end) = match &request {
+            Ok(request) => match request.command {
+                CommandKind::Disconnect => (payload, true),
+                CommandKind::Read => (request.length, false),
+                _ => (payload, false),
+            },
+            Err(_) => (payload, false),
+        };
+        if is_end {
             return Ok(());
         }
-        let wanted = match &request {
-            Ok(Request {
-                command: CommandKind::Read,
-                length,
-                ..
-            }) => *length,
-            _ => payload,
-        };
         if wanted.0 > PAYLOAD_MAX.into() {
             // A payload of such a size is not worth reading past.
             if payload.0 > PAYLOAD_MAX.into() {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidData,
-                    "a request is too large",
-                ));
+                let reason = "a request is too large";
+                return Err(io::Error::new(ErrorKind::InvalidData, reason));
             }
-            let counted = in_flight.count(0);
-            replies.send(reply_to.error(NbdErrno::Overflow), Body::None, counted);
+            outbox.push(&reply_to.error(NbdErrno::Overflow));
             continue;
         }
-        let size = usize::try_from(wanted.0).unwrap_or(usize::MAX);
-        let pending = Pending {
-            reply_to,
-            replies: replies.clone(),
-            counted: in_flight.count(size),
-        };
-        let mut data = Bytes::new();
-        if payload.0 > 0 {
-            let mut buffer = BytesMut::zeroed(size);
-            stream.read_exact(&mut buffer)?;
-            data = buffer.freeze();
+        let bytes = usize::try_from(wanted.0).unwrap_or(usize::MAX);
+        let payload = if payload.0 > 0 { bytes } else { 0 };
+        if payload > inbox.held().len() {
+            outbox.flush();
+            if inbox.can_hold(payload) && !inbox.fill(stream, payload)? {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            outbox.begin();
         }
-        match request {
-            Ok(request) => submit(session, &request, data, pending),
+        let request = match request {
+            Ok(request) => request,
             Err(error) => {
                 debug!(%error, "an NBD request was refused");
-                pending.fail(NbdErrno::Invalid);
+                inbox.take(stream, payload)?;
+                outbox.push(&reply_to.error(NbdErrno::Invalid));
+                continue;
             }
+        };
+        if quickly(session, &request, &reply_to, &inbox, outbox) {
+            inbox.advance(payload);
+            continue;
+        }
+        let counted = outbox.count(bytes);
+        let data = match payload {
+            0 => Bytes::new(),
+            _ => inbox.take(stream, payload)?.freeze(),
+        };
+        let pending = Pending { reply_to, counted };
+        if session.edges.are_met_by(&request) {
+            // It is waited for: what was done before is not to wait with it.
+            outbox.flush();
+            pending.run_odd(session, &request, &data);
+            outbox.begin();
+        } else {
+            submit(session, &request, data, pending);
         }
     }
+}
+
+/// Does a read or a write here and now, if that takes no waiting and goes well; whether it did.
+fn quickly(
+    session: &Session,
+    request: &Request,
+    reply_to: &ReplyTo,
+    inbox: &Inbox,
+    outbox: &mut Outbox,
+) -> bool {
+    let known = CommandFlags::FUA.complement();
+    let (CommandKind::Read | CommandKind::Write) = request.command else {
+        return false;
+    };
+    let (true, Ok(range)) = (known.contains(request.flags), range_of(session, request)) else {
+        return false;
+    };
+    let (start, length) = (range.start(), range.length().buffer_length());
+    let Some(length) = length else {
+        return false;
+    };
+    if request.command == CommandKind::Write {
+        let Some(data) = inbox.held().get(..length) else {
+            return false;
+        };
+        let done = session
+            .device
+            .quick(start, Quick::Write(data), Haste::AtOnce);
+        if done {
+            outbox.push(&reply_to.done());
+        }
+        return done;
+    }
+    let wire_length = u32::try_from(length).unwrap_or(u32::MAX);
+    let head = reply_to.data(reply_to.offset, wire_length, ReplyFlags::DONE);
+    head.is_ok_and(|head| {
+        let fill = |data: &mut [u8]| {
+            session
+                .device
+                .quick(start, Quick::Read(data), Haste::AtOnce)
+        };
+        outbox.read(&head, length, fill)
+    })
 }
 
 /// Starts a request, or answers why it can not be.
@@ -143,13 +207,25 @@ fn prepare(session: &Session, request: &Request, data: Bytes) -> Result<Prepared
         CommandKind::BlockStatus => return Err(NbdErrno::Invalid),
         _ => return Err(NbdErrno::NotSupported),
     };
+    Ok(Prepared::Io(io.with_flags(flags_of(request))))
+}
+
+fn flags_of(request: &Request) -> IoFlags {
     let mut flags = IoFlags::empty();
     flags.set(IoFlags::FUA, request.flags.contains(CommandFlags::FUA));
     flags.set(
         IoFlags::NO_UNMAP,
         request.flags.contains(CommandFlags::NO_HOLE),
     );
-    Ok(Prepared::Io(io.with_flags(flags)))
+    flags
+}
+
+/// What a client is told of a request behind the end.
+fn outside(request: &Request) -> NbdErrno {
+    match request.command {
+        CommandKind::Write | CommandKind::WriteZeroes => NbdErrno::NoSpace,
+        _ => NbdErrno::Invalid,
+    }
 }
 
 /// The sectors that a request is about, if they are whole sectors of the export.
@@ -162,42 +238,53 @@ fn range_of(session: &Session, request: &Request) -> Result<SectorRange, NbdErrn
     let range = SectorRange::new(Sector(offset / sector), SectorCount(length / sector));
     match range.filter(|range| range.end().0 <= session.size.0) {
         Some(range) => Ok(range),
-        None => Err(match request.command {
-            CommandKind::Write | CommandKind::WriteZeroes => NbdErrno::NoSpace,
-            _ => NbdErrno::Invalid,
-        }),
+        None => Err(outside(request)),
     }
 }
 
 impl Pending {
     fn fail(self, error: NbdErrno) {
-        self.replies
-            .send(self.reply_to.error(error), Body::None, self.counted);
+        self.counted.send(self.reply_to.error(error), Body::None);
+    }
+
+    /// Does a request that is no whole number of blocks, and waits for it.
+    fn run_odd(self, session: &Session, request: &Request, data: &[u8]) {
+        let size = session.size.bytes().unwrap_or(u64::MAX);
+        let end = request.offset.0.checked_add(request.length.0);
+        let fast = request.flags.contains(CommandFlags::FAST_ZERO);
+        if end.is_none_or(|end| end > size) {
+            return self.fail(outside(request));
+        }
+        if fast {
+            return self.fail(NbdErrno::NotSupported);
+        }
+        let flags = flags_of(request);
+        match odd::run(&*session.device, &session.edges, request, data, flags) {
+            Ok(read) if request.command == CommandKind::Read => {
+                let length = u32::try_from(read.len()).unwrap_or(u32::MAX);
+                let to = &self.reply_to;
+                match to.data(to.offset, length, ReplyFlags::DONE) {
+                    Ok(head) => self.counted.send(head, Body::Bytes(read.freeze())),
+                    Err(_) => self.fail(NbdErrno::Io),
+                }
+            }
+            Ok(_) => self.counted.send(self.reply_to.done(), Body::None),
+            Err(errno) => self.fail(errno.into()),
+        }
     }
 
     fn complete(self, mut io: Io, result: IoResult) {
         if let Err(error) = result {
             return self.fail(error.errno().into());
         }
-        match io.data().length() {
-            0 => self
-                .replies
-                .send(self.reply_to.done(), Body::None, self.counted),
-            _ if io.is_write() => self
-                .replies
-                .send(self.reply_to.done(), Body::None, self.counted),
-            length => {
-                let length = u32::try_from(length).unwrap_or(u32::MAX);
-                let head = self
-                    .reply_to
-                    .data(self.reply_to.offset, length, ReplyFlags::DONE);
-                match head {
-                    Ok(head) => self
-                        .replies
-                        .send(head, Body::Read(io.take_data()), self.counted),
-                    Err(_) => self.fail(NbdErrno::Io),
-                }
-            }
+        let (to, length) = (&self.reply_to, io.data().length());
+        if io.is_write() || length == 0 {
+            return self.counted.send(to.done(), Body::None);
+        }
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        match to.data(to.offset, length, ReplyFlags::DONE) {
+            Ok(head) => self.counted.send(head, Body::Read(io.take_data())),
+            Err(_) => self.fail(NbdErrno::Io),
         }
     }
 
@@ -228,9 +315,7 @@ impl Pending {
         let mut bytes = BytesMut::new();
         let to = &self.reply_to;
         match chunk.encode(to, ReplyFlags::DONE, &mut bytes) {
-            Ok(()) => {
-                self.replies.send_bytes(bytes.freeze(), self.counted);
-            }
+            Ok(()) => self.counted.send_bytes(bytes.freeze()),
             Err(_) => self.fail(Errno::EIO.into()),
         }
     }

@@ -1,0 +1,56 @@
+//! Reads and writes that take no waiting, of buffers that the caller keeps.
+
+use crate::units::SectorCount;
+
+/// The buffer of a read or a write that is done at once or not at all: whole sectors.
+#[derive(Debug)]
+pub enum Quick<'a> {
+    /// To be filled.
+    Read(&'a mut [u8]),
+    /// To be stored.
+    Write(&'a [u8]),
+}
+
+/// How a read or a write is to be done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Without waiting for a disk.
+    AtOnce,
+    /// On the caller's thread, which has nothing else to do.
+    CallerWaits,
+}
+
+impl<'a> Quick<'a> {
+    /// How many sectors it holds; `None` if they are not whole, or there are none.
+    pub fn sectors(&self) -> Option<SectorCount> {
+        let bytes = match self {
+            Quick::Read(buffer) => buffer.len(),
+            Quick::Write(buffer) => buffer.len(),
+        };
+        SectorCount::from_buffer_length(bytes).filter(|sectors| !sectors.is_zero())
+    }
+
+    /// Whether it stores.
+    pub fn is_write(&self) -> bool {
+        matches!(self, Quick::Write(_))
+    }
+
+    /// The first `sectors` of it, and the rest.
+    ///
+    /// # Panics
+    /// If it does not hold so many.
+    #[must_use]
+    pub fn split_at(self, sectors: SectorCount) -> (Quick<'a>, Quick<'a>) {
+        let bytes = sectors.buffer_length().unwrap_or(usize::MAX);
+        match self {
+            Quick::Read(buffer) => {
+                let (front, rest) = buffer.split_at_mut(bytes);
+                (Quick::Read(front), Quick::Read(rest))
+            }
+            Quick::Write(buffer) => {
+                let (front, rest) = buffer.split_at(bytes);
+                (Quick::Write(front), Quick::Write(rest))
+            }
+        }
+    }
+}
