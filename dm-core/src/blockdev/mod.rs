@@ -11,6 +11,8 @@ mod labelled;
 #[cfg(feature = "std")]
 mod mem;
 #[cfg(feature = "std")]
+pub mod nbd;
+#[cfg(feature = "std")]
 mod node;
 mod quick;
 #[cfg(feature = "std")]
@@ -31,6 +33,8 @@ pub use file::FileDev;
 pub use labelled::LabelledDev;
 #[cfg(feature = "std")]
 pub use mem::MemDev;
+#[cfg(feature = "std")]
+pub use nbd::{NbdDev, Patience};
 #[cfg(feature = "std")]
 pub(crate) use node::{node_named, node_of};
 pub use quick::{Haste, Quick};

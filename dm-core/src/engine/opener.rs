@@ -5,12 +5,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::blockdev::{BlockDev, DevInfo, FileDev, node_of};
+use crate::blockdev::{BlockDev, DevInfo, FileDev, NbdDev, Patience, node_of};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
 use crate::locks::lock;
 use crate::names::DmName;
+use crate::nbd::{NbdUri, UriError};
 
 use super::device::Core;
 use super::registry::{Inner, MAPPED_MAJOR};
@@ -18,6 +19,9 @@ use super::stack::Stack;
 
 /// The major number of regular files and URIs, which have none of their own.
 const FILE_MAJOR: u32 = 4095;
+
+/// How words begin that name an export of an NBD server.
+const SCHEMES: [&str; 4] = ["nbd://", "nbds://", "nbd+unix://", "nbds+unix://"];
 
 /// What has no device number of its own: regular files, and devices that the engine's user
 /// attached. Each keeps the number that it got as long as the engine lives.
@@ -28,6 +32,7 @@ pub(super) struct Files(Mutex<FileNumbers>);
 struct FileNumbers {
     /// By device and inode, so that two names of one file are one device.
     files: HashMap<(u64, u64), u32>,
+    uris: BTreeMap<String, u32>,
     attached: BTreeMap<String, (u32, Arc<dyn BlockDev>)>,
     /// By number: what a table line says.
     words: Vec<String>,
@@ -59,12 +64,11 @@ impl<'a> TableOpener<'a> {
     }
 
     fn open_new(&mut self, word: &str, mode: TableMode) -> Result<Component, OpenError> {
-        if word.starts_with("nbd:") || word.starts_with("nbd+unix:") {
-            let reason = "NBD addresses are not built into this engine";
-            return Err(OpenError::new(Errno::EOPNOTSUPP, reason));
-        }
         if let Some((minor, dev)) = self.engine.files.attached(word) {
             return self.open_attached(word, minor, dev, mode);
+        }
+        if SCHEMES.iter().any(|scheme| word.starts_with(scheme)) {
+            return self.open_export(word, mode);
         }
         if let Ok(number) = word.parse::<DevNo>() {
             return self.open_number(number, mode);
@@ -134,6 +138,21 @@ impl<'a> TableOpener<'a> {
             minor,
         };
         self.share(number, || Ok(Component::new(dev, number, word)))
+    }
+
+    fn open_export(&mut self, word: &str, mode: TableMode) -> Result<Component, OpenError> {
+        let wrong = |error: UriError| OpenError::new(Errno::EINVAL, error.to_string());
+        let uri: NbdUri = word.parse().map_err(wrong)?;
+        // Spelled in one way, so that it is one device.
+        let text = uri.to_string();
+        let number = DevNo {
+            major: FILE_MAJOR,
+            minor: self.engine.files.uri_minor(&text),
+        };
+        self.share(number, || {
+            let dev = NbdDev::open(&uri, mode, Patience::DEFAULT)?;
+            Ok(Component::new(Arc::new(dev), number, text))
+        })
     }
 
     fn open_path(&mut self, path: &Path, mode: TableMode) -> Result<Component, OpenError> {
@@ -230,6 +249,16 @@ impl Files {
         }
         let minor = numbers.next(path);
         numbers.files.insert(identity, minor);
+        minor
+    }
+
+    fn uri_minor(&self, uri: &str) -> u32 {
+        let mut numbers = lock(&self.0);
+        if let Some(minor) = numbers.uris.get(uri) {
+            return *minor;
+        }
+        let minor = numbers.next(uri);
+        numbers.uris.insert(uri.into(), minor);
         minor
     }
 
