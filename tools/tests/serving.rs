@@ -3,6 +3,7 @@
 mod common;
 
 use std::io::Read;
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::thread;
@@ -68,6 +69,37 @@ fn run_serves_one_table_until_a_signal() {
         !home.runtime().join("daemon.lock").exists(),
         "no daemon was needed"
     );
+}
+
+#[test]
+fn run_serves_a_tcp_port() {
+    let home = Home::new();
+    home.image("disk.img", 64);
+    let table = "0 64 linear disk.img 0";
+    let mut child = home.spawn(&["run", "--table", table, "--listen", "127.0.0.1:0"]);
+    let uri = first_line(&mut child);
+    let address = uri
+        .strip_prefix("nbd://")
+        .and_then(|rest| rest.strip_suffix("/disk"))
+        .unwrap_or_else(|| panic!("{uri} is no URI of a port"));
+    let stream = TcpStream::connect(address).unwrap();
+    let mut client = NbdClient::over(stream, "disk").unwrap();
+    client.write(512, &[5; 1000]).unwrap();
+    let mut read = [0; 1000];
+    client.read(512, &mut read).unwrap();
+    assert_eq!(read, [5; 1000]);
+    // One table line stands on the other's export.
+    let above = format!("0 64 linear {uri} 0");
+    let mut upper = home.spawn(&["run", "--table", &above, "--socket", "upper.sock"]);
+    first_line(&mut upper);
+    let mut far = NbdClient::connect_unix(&home.path().join("upper.sock"), "disk").unwrap();
+    far.read(512, &mut read).unwrap();
+    assert_eq!(read, [5; 1000]);
+    signal(upper.id(), Signal::TERM);
+    assert_eq!(wait(upper).code, Some(0));
+    signal(child.id(), Signal::TERM);
+    assert_eq!(wait(child).code, Some(0));
+    home.fails(2, &["run", "--table", "0 8 zero", "--listen", "nowhere"]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! `dmctl run`.
 
+use std::fmt;
 use std::fs;
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use dm_core::error::ErrorKind;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::export::nbd;
+use crate::export::nbd::{self, Listener};
 use crate::failure::Failure;
 use crate::output::{Answer, json};
 use crate::runtime::{RuntimeDir, check_socket_path};
@@ -38,11 +40,29 @@ pub(super) struct Run {
     /// Where to listen; else run-PID.sock in the runtime folder
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Listen on TCP instead, without encryption: for networks that are trusted
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
+    listen: Option<SocketAddr>,
     /// Refuse writes
     #[arg(short, long)]
     readonly: bool,
     #[command(flatten)]
     labels: LabelRule,
+}
+
+/// Where the server listens.
+enum Place {
+    Path(PathBuf),
+    Port(SocketAddr),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Path(path) => path.display().fmt(f),
+            Place::Port(address) => address.fmt(f),
+        }
+    }
 }
 
 impl commands::Run for Run {
@@ -83,10 +103,13 @@ impl commands::Run for Run {
         // From here on a signal is an order to end, not an end.
         let mut signals = Signals::new([SIGINT, SIGTERM])
             .map_err(|error| Failure::io("watch for signals in", Path::new("dmctl"), &error))?;
-        let socket = self.socket()?;
-        let server = nbd::Server::start(engine, listen(&socket)?)
-            .map_err(|error| Failure::io("serve on", &socket, &error))?;
-        let uri = nbd::uri(&socket, &name);
+        let (listener, place) = self.listener()?;
+        let server = nbd::Server::start(engine, listener)
+            .map_err(|error| Failure::io("serve on", Path::new(&place.to_string()), &error))?;
+        let uri = match &place {
+            Place::Path(socket) => nbd::uri(socket, &name),
+            Place::Port(address) => nbd::tcp_uri(*address, &name),
+        };
         let mut answer = Answer {
             text: format!("{uri}\n"),
             ..Answer::default()
@@ -100,14 +123,34 @@ impl commands::Run for Run {
             signals.forever().next();
         }
         // No new client, and an end for those that are there.
-        let removed = fs::remove_file(&socket);
+        let removed = match &place {
+            Place::Path(socket) => {
+                fs::remove_file(socket).map_err(|error| Failure::io("remove", socket, &error))
+            }
+            Place::Port(_) => Ok(()),
+        };
         server.stop();
         shown?;
-        removed.map_err(|error| Failure::io("remove", &socket, &error))
+        removed
     }
 }
 
 impl Run {
+    /// Listens where it was asked to.
+    fn listener(&self) -> Result<(Listener, Place), Failure> {
+        if let Some(address) = self.listen {
+            let failed = |error: io::Error| {
+                Failure::io("listen on", Path::new(&address.to_string()), &error)
+            };
+            let listener = TcpListener::bind(address).map_err(failed)?;
+            // Port 0 is any that is free.
+            let place = Place::Port(listener.local_addr().map_err(failed)?);
+            return Ok((listener.into(), place));
+        }
+        let socket = self.socket()?;
+        Ok((listen(&socket)?.into(), Place::Path(socket)))
+    }
+
     fn socket(&self) -> Result<PathBuf, Failure> {
         let socket = match &self.socket {
             Some(path) => {

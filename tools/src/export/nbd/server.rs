@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Shutdown;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dm_core::engine::Engine;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{Shutdown, shutdown};
 use tracing::{debug, warn};
 
-use super::{CONNECTIONS_MAX, handshake, transmission};
+use super::{CONNECTIONS_MAX, Listener, Stream, handshake, transmission};
 
 /// How long [`Server::stop`] waits for requests under way.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ struct Shared {
 #[derive(Default)]
 struct Connections {
     next: u64,
-    open: BTreeMap<u64, UnixStream>,
+    open: BTreeMap<u64, OwnedFd>,
 }
 
 impl Server {
@@ -42,14 +43,14 @@ impl Server {
     ///
     /// # Errors
     /// If there are no descriptors or no thread to be had.
-    pub fn start(engine: Engine, listener: UnixListener) -> io::Result<Server> {
+    pub fn start(engine: Engine, listener: impl Into<Listener>) -> io::Result<Server> {
+        let listener = listener.into();
         let shared = Arc::new(Shared {
             engine,
             connections: Mutex::default(),
             ended: Condvar::new(),
         });
-        // A client may have gone again when its connection is to be accepted.
-        listener.set_nonblocking(true)?;
+        listener.set_nonblocking()?;
         let (open, end) = UnixStream::pair()?;
         let accepted = shared.clone();
         let accepting = thread::Builder::new()
@@ -92,7 +93,7 @@ impl Shared {
     /// Accepts connections until the other side of `end` is closed.
     ///
     /// Not every system wakes who waits in `accept` when the listening socket is shut down.
-    fn accept(self: &Arc<Self>, listener: &UnixListener, end: &UnixStream) {
+    fn accept(self: &Arc<Self>, listener: &Listener, end: &UnixStream) {
         loop {
             let mut waiting = [
                 PollFd::new(listener, PollFlags::IN),
@@ -102,12 +103,9 @@ impl Shared {
             if !waiting[1].revents().is_empty() {
                 return;
             }
-            match polled.and_then(|_| listener.accept()) {
-                Ok((stream, _)) => {
-                    if let Err(error) = self.admit(stream) {
-                        warn!(%error, "a connection was refused");
-                    }
-                }
+            match polled.and_then(|_| self.take(listener)) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!(%error, "a connection was refused"),
                 Err(error) if nothing_yet(&error) => {}
                 Err(error) => {
                     // Descriptors may be exhausted for the moment.
@@ -118,9 +116,26 @@ impl Shared {
         }
     }
 
-    fn admit(self: &Arc<Self>, stream: UnixStream) -> io::Result<()> {
-        // The BSDs pass this on from the listening socket.
-        stream.set_nonblocking(false)?;
+    /// Accepts a client, and says whether it was admitted.
+    fn take(self: &Arc<Self>, listener: &Listener) -> io::Result<io::Result<()>> {
+        // The BSDs pass the listening socket's mode on.
+        Ok(match listener {
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                let ready = stream.set_nonblocking(false);
+                ready.and_then(|()| self.admit(stream))
+            }
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept()?;
+                let ready = stream.set_nonblocking(false);
+                // Replies go in batches as it is.
+                let ready = ready.and_then(|()| stream.set_nodelay(true));
+                ready.and_then(|()| self.admit(stream))
+            }
+        })
+    }
+
+    fn admit<S: Stream>(self: &Arc<Self>, stream: S) -> io::Result<()> {
         let number = {
             let mut connections = self.lock();
             if connections.open.len() >= CONNECTIONS_MAX {
@@ -128,7 +143,7 @@ impl Shared {
             }
             let number = connections.next;
             connections.next += 1;
-            connections.open.insert(number, stream.try_clone()?);
+            connections.open.insert(number, stream.try_clone()?.into());
             number
         };
         let shared = self.clone();
@@ -155,13 +170,13 @@ impl Shared {
         let mut connections = self.lock();
         for stream in connections.open.values() {
             // One that is closed already is none to wait for.
-            let _ = stream.shutdown(Shutdown::Read);
+            let _ = shutdown(stream, Shutdown::Read);
         }
         while !connections.open.is_empty() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 for stream in connections.open.values() {
-                    let _ = stream.shutdown(Shutdown::Both);
+                    let _ = shutdown(stream, Shutdown::Both);
                 }
                 return;
             }
@@ -185,7 +200,7 @@ fn nothing_yet(error: &io::Error) -> bool {
 }
 
 /// One client, from its greeting to its end.
-fn serve(engine: &Engine, mut stream: UnixStream) {
+fn serve<S: Stream>(engine: &Engine, mut stream: S) {
     match handshake::run(engine, &mut stream) {
         Ok(Some(session)) => {
             let name = session.name.clone();
