@@ -10,7 +10,7 @@ use super::{
     check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls,
     measure, message, mknodes, plist, quickstart, remove, remove_all, rename, resume, run,
     setgeometry, splitname, stats, status, suspend, table, target_version, targets, udevcomplete,
-    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, version, wait,
+    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, verity, version, wait,
     wipe_table,
 };
 
@@ -125,6 +125,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "label",
         &[],
         "Show, check and write NetBSD disklabels, and plan tables around them",
+    ),
+    verb::<verity::Verity>(
+        "verity",
+        &[],
+        "Make, check and repair the trees and codes of verity devices",
     ),
     verb::<run::Run>(
         "run",

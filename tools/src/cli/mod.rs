@@ -52,6 +52,7 @@ mod udevcookies;
 mod udevcreatecookie;
 mod udevflags;
 mod udevreleasecookie;
+mod verity;
 mod version;
 mod wait;
 mod wipe_table;

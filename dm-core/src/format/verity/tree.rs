@@ -177,21 +177,31 @@ impl Tree {
         block.checked_shr(shift).unwrap_or(0)
     }
 
-    /// Hashes `below`, blocks of `size`, into the blocks that hold their digests.
+    /// Hashes `below`, blocks of `size`, into `blocks` of the tree: the first digest becomes the
+    /// one of place `first` there. What is between the digests stays.
     ///
     /// # Panics
-    /// If `into` is not as long as these blocks are.
-    pub fn hash(&self, hash: &dyn BlockHash, below: &[u8], size: BlockSize, into: &mut [u8]) {
-        let per_block = 1 << self.per_block_shift;
-        let groups = below.chunks(per_block * size.bytes());
-        assert_eq!(into.len(), groups.len() * self.hash_block.bytes());
-        into.fill(0);
-        for (group, block) in groups.zip(into.chunks_exact_mut(self.hash_block.bytes())) {
-            for (at, below) in group.chunks_exact(size.bytes()).enumerate() {
-                let offset = at * self.stride;
-                hash.digest(below, &mut block[offset..offset + self.digest_size]);
-            }
+    /// If there is no place for a digest.
+    pub fn hash(
+        &self,
+        hash: &dyn BlockHash,
+        (below, size): (&[u8], BlockSize),
+        first: usize,
+        blocks: &mut [u8],
+    ) {
+        for (place, block) in (first..).zip(below.chunks_exact(size.bytes())) {
+            let offset = self.offset(place);
+            hash.digest(block, &mut blocks[offset..offset + self.digest_size]);
         }
+    }
+
+    /// Where the digest of place `place` lies in blocks that follow each other.
+    pub fn offset(&self, place: usize) -> usize {
+        let (block, within) = (
+            place >> self.per_block_shift,
+            place & ((1 << self.per_block_shift) - 1),
+        );
+        (block << self.hash_block.shift()) + within * self.stride
     }
 
     /// Whether a block of the tree that holds `digests` digests is zero everywhere else.
@@ -213,8 +223,8 @@ impl Tree {
         for level in &self.levels {
             let mut into = vec![0; bytes(level.blocks)];
             match levels.last() {
-                None => self.hash(hash, data, self.data_block, &mut into),
-                Some(below) => self.hash(hash, below, self.hash_block, &mut into),
+                None => self.hash(hash, (data, self.data_block), 0, &mut into),
+                Some(below) => self.hash(hash, (below, self.hash_block), 0, &mut into),
             }
             levels.push(into);
         }

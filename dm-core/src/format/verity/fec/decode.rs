@@ -32,9 +32,11 @@ pub fn decode(
     if erased.len() > roots.count() {
         return Err(Uncorrectable);
     }
-    let locator = locator(&syndromes, roots, erased)?;
-    let degree = locator.iter().rposition(|factor| *factor != 0);
-    let degree = degree.ok_or(Uncorrectable)?;
+    let (locator, degree) = locator(&syndromes, roots, erased)?;
+    // Else what follows would be no codeword.
+    if locator.iter().rposition(|factor| *factor != 0) != Some(degree) {
+        return Err(Uncorrectable);
+    }
     let evaluator = product(&syndromes, &locator, roots.count());
     let mut found = [(0, 0); 24];
     let mut count = 0;
@@ -79,12 +81,12 @@ fn syndromes(codeword: &[u8; CODEWORD], roots: Roots) -> Polynomial {
     syndromes
 }
 
-/// The polynomial whose roots say which places are wrong.
+/// The polynomial whose roots say which places are wrong, and how many they are.
 fn locator(
     syndromes: &Polynomial,
     roots: Roots,
     erased: &[u8],
-) -> Result<Polynomial, Uncorrectable> {
+) -> Result<(Polynomial, usize), Uncorrectable> {
     let mut locator: Polynomial = [0; 25];
     locator[0] = 1;
     for place in erased {
@@ -116,7 +118,7 @@ fn locator(
             before = old.map(|factor| div(factor, discrepancy));
         }
     }
-    Ok(locator)
+    Ok((locator, length))
 }
 
 /// The product of two polynomials, up to but without the power `below`.

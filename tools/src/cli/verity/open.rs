@@ -1,0 +1,164 @@
+//! `dmctl verity open`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+use dm_core::devid::DevId;
+use dm_core::error::DmError;
+use dm_core::table::{EscapedWord, TableLine};
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::super::commands::Run;
+use super::super::devices::name;
+use super::super::session::Session;
+use super::image::Access;
+use super::layout::{CodesPlace, Layout};
+use super::text::Hex;
+use super::verify::Root;
+use super::volume::Volume;
+
+/// A device to be made.
+#[derive(Debug, Args)]
+pub(super) struct Open {
+    /// The data: an image or a node
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// The new device's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The device with superblock and tree
+    #[arg(value_name = "HASH")]
+    hashes: PathBuf,
+    #[command(flatten)]
+    root: Root,
+    #[command(flatten)]
+    layout: Layout,
+    #[command(flatten)]
+    codes: CodesPlace,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What the device does besides.
+#[derive(Debug, Args)]
+struct Flags {
+    /// Read wrong blocks, too; they are only logged
+    #[arg(long, group = "on_corruption")]
+    ignore_corruption: bool,
+    /// Restart the machine at a wrong block; the engine gives an error
+    #[arg(long, group = "on_corruption")]
+    restart_on_corruption: bool,
+    /// Panic at a wrong block; the engine gives an error
+    #[arg(long, group = "on_corruption")]
+    panic_on_corruption: bool,
+    /// Blocks that should be zeroes are not hashed
+    #[arg(long)]
+    ignore_zero_blocks: bool,
+    /// Check a block when it is first read only
+    #[arg(long)]
+    check_at_most_once: bool,
+    /// Check in the kernel's interrupt, if that can be
+    #[arg(long)]
+    use_tasklets: bool,
+}
+
+impl Run for Open {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        self.open(session, answer)
+            .map_err(|failure| failure.about("verity open", None))
+    }
+}
+
+impl Open {
+    fn open(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let name = name(&self.name)?;
+        let id = DevId::from(name.clone());
+        let lines = vec![self.line()?];
+        let dm = session.dm()?;
+        dm.create(Create::new(name))
+            .map_err(|error| session.explain(error, &id))?;
+        let load = Load::new(id.clone(), lines.clone()).read_only();
+        let made = dm
+            .load(load)
+            .and_then(|_| dm.resume(id.clone(), SuspendOptions::default()));
+        let info = made.map_err(|error: DmError| {
+            let failure = session.explain_table(error, &id, &lines, &[1], "the table");
+            match dm.remove(id.clone(), RemoveMode::IfUnused) {
+                Ok(_) => failure,
+                Err(_) => failure.hint(format!("the device {id} is left: dmctl remove {id}")),
+            }
+        })?;
+        session.changed(answer, &info);
+        Ok(())
+    }
+
+    /// The table of the device.
+    fn line(&self) -> Result<TableLine, Failure> {
+        let volume = Volume::open(
+            (&self.data, Access::Read),
+            (&self.hashes, Access::Read),
+            &self.layout,
+            Layout::known,
+        )?;
+        let root = Hex(self.root.of(&volume)?);
+        let superblock = &volume.superblock;
+        let mut text = format!(
+            "0 {} verity {} {} {} {} {} {} {} {} {root} {}",
+            volume.bytes(0) >> dm_core::units::SECTOR_SHIFT,
+            superblock.hash_type.number(),
+            word(&self.data)?,
+            word(&self.hashes)?,
+            superblock.data_block,
+            superblock.hash_block,
+            superblock.data_blocks,
+            volume.tree.start(),
+            superblock.algorithm,
+            Hex(superblock.salt.clone()),
+        );
+        let mut options: Vec<String> = self.flags.words().map(String::from).collect();
+        if let Some(codes) = volume.codes(&self.codes, Access::Read)? {
+            let start = codes.offset / superblock.data_block.bytes() as u64;
+            options.extend(["use_fec_from_device".into(), word(codes.image.path())?]);
+            options.extend(["fec_blocks".into(), codes.fec.blocks().to_string()]);
+            options.extend(["fec_start".into(), start.to_string()]);
+            options.extend(["fec_roots".into(), codes.fec.roots().count().to_string()]);
+        }
+        if !options.is_empty() {
+            text.push_str(&format!(" {} {}", options.len(), options.join(" ")));
+        }
+        text.parse()
+            .map_err(|error| Failure::usage(format!("{error}")))
+    }
+}
+
+impl Flags {
+    fn words(&self) -> impl Iterator<Item = &'static str> {
+        let words = [
+            (self.ignore_corruption, "ignore_corruption"),
+            (self.restart_on_corruption, "restart_on_corruption"),
+            (self.panic_on_corruption, "panic_on_corruption"),
+            (self.ignore_zero_blocks, "ignore_zero_blocks"),
+            (self.check_at_most_once, "check_at_most_once"),
+            (self.use_tasklets, "try_verify_in_tasklet"),
+        ];
+        words
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, word)| word)
+    }
+}
+
+/// A path as a table has it.
+fn word(path: &Path) -> Result<String, Failure> {
+    let whole = std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?;
+    match whole.to_str() {
+        Some(text) => Ok(EscapedWord(text).to_string()),
+        None => Err(Failure::usage(format!(
+            "{} is not UTF-8, and tables are",
+            path.display()
+        ))),
+    }
+}
