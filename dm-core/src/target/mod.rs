@@ -3,6 +3,8 @@
 mod error;
 mod linear;
 mod striped;
+#[cfg(all(feature = "std", feature = "verity"))]
+mod verity;
 mod zero;
 
 use alloc::boxed::Box;
@@ -21,7 +23,14 @@ use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
 /// Every target of the engine.
-pub static TARGETS: &[TargetKind] = &[linear::KIND, striped::KIND, zero::KIND, error::KIND];
+pub static TARGETS: &[TargetKind] = &[
+    linear::KIND,
+    striped::KIND,
+    zero::KIND,
+    error::KIND,
+    #[cfg(all(feature = "std", feature = "verity"))]
+    verity::KIND,
+];
 
 /// A kind of target: its name, its version and how one is made of a table line.
 #[derive(Clone, Copy, Debug)]

@@ -27,6 +27,7 @@ mod stacks;
 mod tables;
 mod typed;
 mod udev;
+mod verity;
 
 /// What a check is: it succeeds, or says why not.
 type Check = fn() -> Result<(), String>;
@@ -131,6 +132,11 @@ const CHECKS: &[(&str, Check)] = &[
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
+    ("verity_ours_is_read_alike", verity::ours_is_read_alike),
+    (
+        "verity_veritysetups_is_read_alike",
+        verity::veritysetups_is_read_alike,
+    ),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),
 ];
