@@ -90,10 +90,11 @@ impl Table {
                     .or_insert_with(|| component.clone());
             });
         }
-        let all = components
+        let below = components
             .values()
             .map(|component| component.dev().info().limits);
-        let limits = all.fold(Limits::DEFAULT, Limits::stacked);
+        let own = segments.iter().map(|segment| segment.target.limits());
+        let limits = below.chain(own).fold(Limits::DEFAULT, Limits::stacked);
         let flushing = segments.iter().enumerate();
         let flushing = flushing
             .filter(|(_, segment)| segment.shape.wants.contains(Wants::FLUSH))

@@ -1,5 +1,7 @@
 //! Targets: the ways in which a table line maps its sectors.
 
+#[cfg(feature = "crypt")]
+pub mod crypt;
 mod error;
 mod linear;
 mod striped;
@@ -14,6 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::blockdev::Limits;
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoResult};
@@ -30,6 +33,8 @@ pub static TARGETS: &[TargetKind] = &[
     error::KIND,
     #[cfg(all(feature = "std", feature = "verity"))]
     verity::KIND,
+    #[cfg(feature = "crypt")]
+    crypt::KIND,
 ];
 
 /// A kind of target: its name, its version and how one is made of a table line.
@@ -97,6 +102,11 @@ pub trait Target: Send + Sync {
 
     /// What the engine has to know before it maps.
     fn shape(&self) -> TargetShape;
+
+    /// What its requests must heed besides what its components ask for.
+    fn limits(&self) -> Limits {
+        Limits::DEFAULT
+    }
 
     /// For requests without data, when its shape says so: all that `range` covers on each
     /// component, which may be fewer runs than [`Target::route`] would give.

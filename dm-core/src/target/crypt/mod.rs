@@ -1,0 +1,428 @@
+//! `crypt CIPHER KEY IV_OFFSET DEV START [N OPTIONS…]`: data that is encrypted on its way.
+
+mod block;
+mod cipher;
+mod elephant;
+mod hash;
+mod iv;
+mod key;
+mod lmk;
+mod mode;
+mod spec;
+mod tcw;
+#[cfg(test)]
+mod tests;
+mod xts;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt::Write as _;
+use core::num::NonZeroU32;
+use std::sync::Mutex;
+
+use arc_swap::ArcSwapOption;
+use bytes::{BufMut, BytesMut};
+use smallvec::SmallVec;
+
+use crate::blockdev::Limits;
+use crate::component::Component;
+use crate::errno::Errno;
+use crate::io::{Io, IoData, IoOp, IoResult};
+use crate::locks::lock;
+use crate::table::{ParamError, Reason, Words};
+use crate::typed::crypt::{Key, Message, Options, Params};
+use crate::typed::{Reader, Secret, Text};
+use crate::units::{Sector, SectorCount, SectorRange};
+use crate::version::Version;
+
+use self::key::KeyBytes;
+use super::{Build, EndIo, Host, Mapping, Route, Target, TargetKind, TargetShape, Wants};
+
+pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
+
+pub use self::spec::{CipherError, CipherSpec};
+
+/// # Source
+/// `drivers/md/dm-crypt.c`.
+pub(super) const KIND: TargetKind = TargetKind::new("crypt", Version(1, 28, 0), build);
+
+struct Crypt {
+    /// As the table said it, but for the key.
+    params: Params,
+    spec: CipherSpec,
+    size: SectorSize,
+    component: Component,
+    host: Arc<dyn Host>,
+    /// `None` without a key.
+    cipher: ArcSwapOption<SectorCipher>,
+    state: Mutex<State>,
+}
+
+struct State {
+    key: KeyBytes,
+    suspended: bool,
+}
+
+/// The note on a read that came back and was decrypted already.
+const DECRYPTED: u64 = 1;
+
+/// Requests are cut at so many sectors, so that several workers share a long one.
+const CUT: SectorCount = SectorCount(256);
+
+/// What is not longer is done where it is: to hand it over would cost more.
+const AT_ONCE: usize = 16 << 10;
+
+/// Where the cipher and the key stand in a table line.
+const CIPHER_WORD: usize = 1;
+const KEY_WORD: usize = 2;
+
+fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
+    let (mut params, components) = build.read::<Params>()?;
+    let component = components.into_iter().next();
+    let component = component.ok_or(Reason::MissingWord { what: "device" })?;
+    let cipher_error = |error: CipherError| match error {
+        // The key's word is not shown.
+        CipherError::KeySize { .. } => key_error(error.to_string()),
+        _ => ParamError {
+            word: Some((CIPHER_WORD, params.cipher.clone())),
+            reason: Reason::Other(error.to_string()),
+        },
+    };
+    let other = |text: &str| ParamError::from(Reason::Other(text.into()));
+    let spec: CipherSpec = params.cipher.parse().map_err(&cipher_error)?;
+    let Options {
+        sector_size,
+        iv_large_sectors,
+        integrity,
+        integrity_key_size,
+        ..
+    } = &params.options;
+    if integrity.is_some() || integrity_key_size.is_some() {
+        return Err(other("authenticated encryption is not in the engine yet"));
+    }
+    let unit = match iv_large_sectors {
+        true => IvUnit::LargeSectors,
+        false => IvUnit::Sectors,
+    };
+    let size = SectorSize::new(sector_size.unwrap_or(512), unit);
+    let size = size.ok_or_else(|| other("the sector size is not 512 to 4096"))?;
+    let sectors = size.bytes() as u64 / 512;
+    if !params.iv_offset.is_multiple_of(sectors) {
+        return Err(other(
+            "the IV offset is not divisible by the sector size in sectors of 512 bytes",
+        ));
+    }
+    if !build.range.start().0.is_multiple_of(sectors) {
+        return Err(other(
+            "the line does not start at a multiple of the sector size",
+        ));
+    }
+    let key = read_key(&params.key)?;
+    let cipher = SectorCipher::new(&spec, &key, size).map_err(&cipher_error)?;
+    params.key = Key::None;
+    // As the kernel's table says it.
+    params.options.sector_size = sector_size.filter(|bytes| *bytes != 512);
+    Ok(Box::new(Crypt {
+        params,
+        spec,
+        size,
+        component,
+        host: build.host.clone(),
+        cipher: ArcSwapOption::from_pointee(cipher),
+        state: Mutex::new(State {
+            key,
+            suspended: false,
+        }),
+    }))
+}
+
+/// The bytes of a key.
+fn read_key(key: &Key) -> Result<KeyBytes, ParamError> {
+    let bytes = match key {
+        Key::None => KeyBytes::zeroes(0),
+        Key::Hex(hex) => KeyBytes::of_hex(hex.expose()),
+        Key::Keyring { .. } => {
+            return Err(key_error(
+                "the engine has no keyring; give the key in hexadecimal".into(),
+            ));
+        }
+    };
+    bytes.ok_or_else(|| key_error("the key is too long".into()))
+}
+
+/// What is wrong with the key, without the key.
+fn key_error(reason: String) -> ParamError {
+    ParamError {
+        word: Some((KEY_WORD, "…".into())),
+        reason: Reason::Other(reason),
+    }
+}
+
+impl Crypt {
+    /// The number that a request's first sector has for IVs.
+    fn number(&self, range: SectorRange) -> u64 {
+        range.start().0.wrapping_add(self.params.iv_offset)
+    }
+
+    /// Where a request goes.
+    fn place(&self, range: SectorRange) -> Sector {
+        Sector(self.params.area.start.0 + range.start().0)
+    }
+
+    fn is_aligned(&self, range: SectorRange) -> bool {
+        let sectors = self.size.bytes() as u64 / 512;
+        range.start().0.is_multiple_of(sectors) && range.length().0.is_multiple_of(sectors)
+    }
+
+    /// Sends what encrypts `io`'s data, or zeroes, in a request of its own: the user's bytes stay
+    /// as they are.
+    fn write(&self, io: Io, cipher: Arc<SectorCipher>) {
+        let length = io.range().length().buffer_length().unwrap_or_default();
+        let (number, at) = (self.number(io.range()), self.place(io.range()));
+        let component = self.component.clone();
+        let work = move || {
+            let mut bytes = BytesMut::with_capacity(length);
+            match io.data() {
+                IoData::Write(buffers) => buffers.iter().for_each(|buffer| bytes.put_slice(buffer)),
+                _ => bytes.resize(length, 0),
+            }
+            cipher.encrypt(number, &mut bytes);
+            drop(cipher);
+            let data = IoData::Write(SmallVec::from_buf([bytes.freeze()]));
+            match Io::with_data(IoOp::Write, at, data) {
+                Ok(below) => {
+                    let below = below.with_flags(io.flags());
+                    let below = below.on_complete(move |_, result| io.complete(result));
+                    component.dev().submit(below);
+                }
+                Err(_) => io.complete(Err(Errno::EIO.into())),
+            }
+        };
+        if length <= AT_ONCE || self.params.options.no_write_workqueue {
+            work();
+        } else {
+            self.host.compute(Box::new(work));
+        }
+    }
+
+    /// Puts a key in the place of the old one.
+    fn set_key(&self, key: &Key) -> Result<(), ParamError> {
+        let key = read_key(key)?;
+        let mut state = lock(&self.state);
+        if key.len() != state.key.len() {
+            return Err(key_error(format!(
+                "the key has {} bytes, but the table's has {}",
+                key.len(),
+                state.key.len()
+            )));
+        }
+        let cipher = SectorCipher::new(&self.spec, &key, self.size);
+        let cipher = cipher.map_err(|error| key_error(error.to_string()))?;
+        self.cipher.store(Some(Arc::new(cipher)));
+        state.key = key;
+        Ok(())
+    }
+
+    /// Forgets the key; the table shows zeroes in its place.
+    fn wipe_key(&self) {
+        let mut state = lock(&self.state);
+        self.cipher.store(None);
+        if let Some(zeroes) = KeyBytes::zeroes(state.key.len()) {
+            state.key = zeroes;
+        }
+    }
+}
+
+/// Decrypts a read's buffers, which need not be whole sectors each.
+fn decrypt(cipher: &SectorCipher, number: u64, io: &mut Io) {
+    let IoData::Read(buffers) = io.data_mut() else {
+        return;
+    };
+    let sector = cipher.sector_size().bytes();
+    if buffers
+        .iter()
+        .all(|buffer| buffer.len().is_multiple_of(sector))
+    {
+        let mut number = number;
+        for buffer in buffers {
+            cipher.decrypt(number, buffer);
+            number = number.wrapping_add(buffer.len() as u64 / 512);
+        }
+        return;
+    }
+    let mut all = BytesMut::new();
+    buffers.iter().for_each(|buffer| all.put_slice(buffer));
+    cipher.decrypt(number, &mut all);
+    for buffer in buffers {
+        let part = all.split_to(buffer.len());
+        buffer.copy_from_slice(&part);
+    }
+}
+
+impl Target for Crypt {
+    fn route(&self, _: SectorRange) -> Route<'_> {
+        Route::Opaque
+    }
+
+    fn map(&self, io: Io) -> Mapping<'_> {
+        let Some(cipher) = self.cipher.load_full() else {
+            return Mapping::Fail(io, Errno::EIO);
+        };
+        if !self.is_aligned(io.range()) {
+            return Mapping::Fail(io, Errno::EIO);
+        }
+        match io.op() {
+            IoOp::Write | IoOp::WriteZeroes => {
+                self.write(io, cipher);
+                return Mapping::Taken;
+            }
+            IoOp::Discard if !self.params.options.allow_discards => {
+                return Mapping::Fail(io, Errno::EOPNOTSUPP);
+            }
+            _ => {}
+        }
+        let at = self.place(io.range());
+        Mapping::Remap {
+            io,
+            to: &self.component,
+            at,
+        }
+    }
+
+    fn end_io(&self, io: &mut Io, result: IoResult) -> EndIo {
+        if io.op() != IoOp::Read || result.is_err() || io.token() == DECRYPTED {
+            return EndIo::Done(result);
+        }
+        if io.data().length() > AT_ONCE && !self.params.options.no_read_workqueue {
+            return EndIo::Keep;
+        }
+        let number = self.number(io.range());
+        match &*self.cipher.load() {
+            Some(cipher) => {
+                decrypt(cipher, number, io);
+                EndIo::Done(result)
+            }
+            None => EndIo::Done(Err(Errno::EIO.into())),
+        }
+    }
+
+    fn keep(&self, mut io: Io, result: IoResult) {
+        let number = self.number(io.range());
+        let Some(cipher) = self.cipher.load_full() else {
+            io.set_token(DECRYPTED);
+            return io.complete(Err(Errno::EIO.into()));
+        };
+        self.host.compute(Box::new(move || {
+            decrypt(&cipher, number, &mut io);
+            drop(cipher);
+            io.set_token(DECRYPTED);
+            io.complete(result);
+        }));
+    }
+
+    fn shape(&self) -> TargetShape {
+        TargetShape::new(Some(CUT), Wants::END_IO)
+    }
+
+    fn limits(&self) -> Limits {
+        let bytes = u32::try_from(self.size.bytes()).unwrap_or(512);
+        Limits {
+            logical_block: bytes,
+            physical_block: bytes,
+            ..Limits::DEFAULT
+        }
+    }
+
+    fn measure(&self) -> String {
+        let Options {
+            allow_discards,
+            same_cpu_crypt,
+            high_priority,
+            submit_from_crypt_cpus,
+            no_read_workqueue,
+            no_write_workqueue,
+            iv_large_sectors,
+            sector_size,
+            ..
+        } = &self.params.options;
+        let mut text = KIND.measured();
+        for (name, value) in [
+            ("allow_discards", allow_discards),
+            ("same_cpu_crypt", same_cpu_crypt),
+            ("high_priority", high_priority),
+            ("submit_from_crypt_cpus", submit_from_crypt_cpus),
+            ("no_read_workqueue", no_read_workqueue),
+            ("no_write_workqueue", no_write_workqueue),
+            ("iv_large_sectors", iv_large_sectors),
+        ] {
+            let answer = if *value { 'y' } else { 'n' };
+            // Writing to a string can not fail.
+            let _ = write!(text, ",{name}={answer}");
+        }
+        if let Some(bytes) = sector_size.and_then(NonZeroU32::new) {
+            let _ = write!(text, ",sector_size={bytes}");
+        }
+        let bytes = lock(&self.state).key.len();
+        let (parts, extra) = match self.spec.layout(bytes) {
+            Ok(layout) => (layout.parts, layout.extra),
+            Err(_) => (1, 0),
+        };
+        let cipher = &self.params.cipher;
+        let _ = write!(
+            text,
+            ",cipher_string={cipher},key_size={bytes},key_parts={parts},key_extra_size={extra},\
+             key_mac_size=0;"
+        );
+        text
+    }
+
+    fn params(&self) -> String {
+        let mut params = self.params.clone();
+        let state = lock(&self.state);
+        if !state.key.is_empty() {
+            let mut hex = String::with_capacity(state.key.len() * 2);
+            for byte in &*state.key {
+                let _ = write!(hex, "{byte:02x}");
+            }
+            params.key = Key::Hex(Secret::new(hex));
+        }
+        drop(state);
+        params.to_string()
+    }
+
+    fn components(&self, visit: &mut dyn FnMut(&Component)) {
+        visit(&self.component);
+    }
+
+    fn message(&self, words: &mut Words<'_>) -> Result<Option<String>, ParamError> {
+        let mut reader = Reader::of(words.clone());
+        let message = Message::read(&mut reader)?;
+        reader.end()?;
+        if !lock(&self.state).suspended {
+            let why = "the key can be changed only while the device is suspended";
+            return Err(Reason::Other(why.into()).into());
+        }
+        match message {
+            Message::KeySet(key) => self.set_key(&key)?,
+            Message::KeyWipe => self.wipe_key(),
+        }
+        Ok(None)
+    }
+
+    fn postsuspend(&self) {
+        lock(&self.state).suspended = true;
+    }
+
+    fn preresume(&self) -> Result<(), Errno> {
+        match &*self.cipher.load() {
+            Some(_) => Ok(()),
+            None => Err(Errno::EAGAIN),
+        }
+    }
+
+    fn resume(&self) {
+        lock(&self.state).suspended = false;
+    }
+}
