@@ -15,6 +15,7 @@ mod beside_dmsetup;
 mod churn;
 mod counts;
 mod crowd;
+mod crypt;
 mod faults;
 mod ioctls;
 mod kernel;
@@ -40,6 +41,12 @@ const CHECKS: &[(&str, Check)] = &[
     ("linear_over_ram_disk", linear::over_ram_disk),
     ("linear_over_loop_device", linear::over_loop_device),
     ("crypt_finds_its_cipher", kernel::crypt_finds_its_cipher),
+    ("crypt_bytes_are_the_kernels", crypt::bytes_are_the_kernels),
+    ("crypt_file_system_is_whole", crypt::file_system_is_whole),
+    (
+        "crypt_messages_are_the_kernels",
+        crypt::messages_are_the_kernels,
+    ),
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
     ("dmctl_starts", programs::dmctl_starts),
