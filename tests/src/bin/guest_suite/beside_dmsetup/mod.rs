@@ -197,9 +197,9 @@ fn compare(stories: &[Story]) -> Result<(), String> {
     let (mut rows, mut differing) = (0, 0);
     for (name, story) in stories {
         println!("{name}: {} rows", story.len());
-        let rows: Vec<&str> = story.iter().map(|row| row.0).collect();
-        let theirs = tell(&rows, DMSETUP)?;
-        let ours = tell(&rows, DMCTL)?;
+        let lines: Vec<&str> = story.iter().map(|row| row.0).collect();
+        let theirs = tell(&lines, DMSETUP)?;
+        let ours = tell(&lines, DMCTL)?;
         for (((line, code), theirs), ours) in story.iter().zip(&theirs).zip(&ours) {
             let on_purpose = ON_PURPOSE.iter().find(|row| row.0 == *line);
             let trouble = match (difference(line, *code, theirs, ours), on_purpose) {
