@@ -3,7 +3,9 @@
 //! The first byte says of which target.
 #![no_main]
 
-use dm_core::typed::{KINDS, Reader};
+use dm_core::table::TableLine;
+use dm_core::typed::{Checker, KINDS, Reader, without_keys};
+use dm_core::version::Version;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,5 +27,19 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(message) = kind.message(Reader::new(text)) {
         let written = message.to_string();
         assert_eq!(kind.message(Reader::new(&written)).as_ref(), Ok(&message));
+        if let Ok(reply) = message.reply(text) {
+            assert_eq!(message.reply(&reply.to_string()), Ok(reply));
+        }
+    }
+    // What is wrong has a remedy or none, and nothing has a key that is not hidden as a whole.
+    let line = format!("0 65536 {} {text}", kind.name);
+    if let Ok(line) = line.parse::<TableLine>() {
+        for error in Checker::new().for_versions(|_| Some(Version(1, 0, 0))).check(&[line.clone()]) {
+            let _ = error.remedy();
+        }
+        if let Some(params) = without_keys(&line, |key| Some("0".repeat(key.len()))) {
+            let hidden = TableLine { params, ..line };
+            assert!(without_keys(&hidden, |key| key.contains(|c| c != '0').then(String::new)).is_none());
+        }
     }
 });

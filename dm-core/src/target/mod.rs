@@ -21,7 +21,7 @@ use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoResult};
 use crate::table::{ParamError, Reason, Words};
-use crate::typed::{DeviceFacts, Devices, Reader, Text, fits};
+use crate::typed::{DeviceFacts, Devices, Reader, Text};
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
@@ -335,15 +335,19 @@ impl Build<'_> {
     /// # Errors
     /// If a word is missing or wrong, or the area does not fit the device.
     pub fn area(&mut self, length: SectorCount) -> Result<(Component, Sector), ParamError> {
-        let device = self.words.next("device")?;
-        let word = self.words.next("start sector on the device")?;
-        let start = word.sector("start sector on the device")?;
-        let component = self
-            .opener
-            .open(&device.text, self.mode)
-            .map_err(|error| device.error(Reason::Open(error)))?;
-        fits(facts(&component), start, length, &word)?;
-        Ok((component, start))
+        let mut devices = Opened {
+            opener: self.opener,
+            mode: self.mode,
+            components: Vec::new(),
+        };
+        let mut reader = Reader::of(self.words.clone()).over(&mut devices);
+        let area = reader.area(Some(length))?;
+        // The reader had words of its own.
+        for what in ["device", "start sector on the device"] {
+            self.words.next(what)?;
+        }
+        let opened = devices.components.pop();
+        Ok((opened.expect("an area has a device"), area.start))
     }
 }
 

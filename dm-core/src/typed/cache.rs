@@ -7,9 +7,9 @@ use core::fmt;
 use crate::table::{EscapedWord, ParamError, Reason};
 use crate::units::SectorCount;
 
-use super::reader::number_in;
+use super::number::number_in;
 use super::thin_pool::needs_check;
-use super::{Device, Keyword, Kind, Ratio, Reader, Text, or_dash, words};
+use super::{Device, Keyword, Kind, Ratio, Reader, State, Text, or_dash, words};
 
 pub(super) const KIND: Kind = Kind::new("cache", "a fast device before a slow one", |reader| {
     Params::read(reader).map(super::Params::Cache)
@@ -89,22 +89,7 @@ pub struct Setting {
 }
 
 /// How a cache is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-#[allow(clippy::large_enum_variant)] // the other one is rare
-pub enum Status {
-    /// It failed.
-    Fail,
-    /// Its metadata could not be read.
-    Error,
-    /// It is at work.
-    Working(Working),
-}
+pub type Status = State<Working>;
 
 /// How a cache at work is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -200,7 +185,7 @@ impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let metadata = reader.device("metadata device")?;
         let cache = reader.device("cache device")?;
-        let origin = reader.device("origin")?;
+        let origin = reader.whole("origin")?;
         let word = reader.word("block size")?;
         let block: u64 = number_in(&word, "block size", 64..=2_097_152)?;
         if !block.is_multiple_of(64) {
@@ -212,13 +197,15 @@ impl Text for Params {
             }));
         }
         let features = Features::read(reader)?;
+        let policy = Policy::read(reader)?;
+        reader.ignore_rest();
         Ok(Params {
             metadata,
             cache,
             origin,
             block: SectorCount(block),
             features,
-            policy: Policy::read(reader)?,
+            policy,
         })
     }
 }
@@ -300,11 +287,12 @@ pub(super) fn settings(
     let mut settings = Vec::new();
     let mut group = reader.counted(what, usize::MAX)?;
     while let Some(key) = group.next(reader, "setting")? {
+        let value = group.value(reader, "value of the setting")?;
+        if key.text.eq_ignore_ascii_case("migration_threshold") {
+            value.number("value of the setting")?;
+        }
         settings.push(Setting {
-            value: group
-                .value(reader, "value of the setting")?
-                .text
-                .into_owned(),
+            value: value.text.into_owned(),
             key: key.text.into_owned(),
         });
     }
@@ -314,28 +302,6 @@ pub(super) fn settings(
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", EscapedWord(&self.key), EscapedWord(&self.value))
-    }
-}
-
-impl Text for Status {
-    fn read(reader: &mut Reader<'_>) -> Result<Status, ParamError> {
-        let simple = match reader.peek().unwrap_or_default().as_ref() {
-            "Fail" => Status::Fail,
-            "Error" => Status::Error,
-            _ => return Working::read(reader).map(Status::Working),
-        };
-        reader.word("state of the cache")?;
-        Ok(simple)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Status::Fail => f.write_str("Fail"),
-            Status::Error => f.write_str("Error"),
-            Status::Working(working) => working.fmt(f),
-        }
     }
 }
 

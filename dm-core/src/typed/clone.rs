@@ -9,9 +9,9 @@ use crate::table::{ParamError, Reason};
 use crate::units::SectorCount;
 
 use super::cache::{Setting, settings, writable};
-use super::reader::number_in;
+use super::number::number_in;
 use super::snapshot::chosen;
-use super::{Device, Kind, Ratio, Reader, Text, words};
+use super::{Device, Kind, Ratio, Reader, State, Text, words};
 
 pub(super) const KIND: Kind = Kind::new(
     "clone",
@@ -47,22 +47,8 @@ pub struct Params {
     pub hydration_batch_size: Option<u32>,
 }
 
-/// How it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Status {
-    /// It failed.
-    Fail,
-    /// Its metadata could not be read.
-    Error,
-    /// It is at work.
-    Working(Working),
-}
+/// How a clone is.
+pub type Status = State<Working>;
 
 /// How a clone at work is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +148,7 @@ impl Text for Params {
             };
             *setting = Some(settings.number(reader, "number of regions")?);
         }
+        reader.ignore_rest();
         Ok(params)
     }
 }
@@ -197,28 +184,6 @@ impl fmt::Display for Params {
         settings
             .filter_map(|(value, name)| value.map(|value| (name, value)))
             .try_for_each(|(name, value)| write!(f, " {name} {value}"))
-    }
-}
-
-impl Text for Status {
-    fn read(reader: &mut Reader<'_>) -> Result<Status, ParamError> {
-        let simple = match reader.peek().unwrap_or_default().as_ref() {
-            "Fail" => Status::Fail,
-            "Error" => Status::Error,
-            _ => return Working::read(reader).map(Status::Working),
-        };
-        reader.word("state of the clone")?;
-        Ok(simple)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Status::Fail => f.write_str("Fail"),
-            Status::Error => f.write_str("Error"),
-            Status::Working(working) => working.fmt(f),
-        }
     }
 }
 

@@ -4,8 +4,9 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::table::{EscapedWord, ParamError, Reason, Word};
-use crate::version::Version;
+use crate::units::SectorCount;
 
+use super::number::number;
 use super::snapshot::chosen;
 use super::{DeviceAt, Keyword, Kind, Reader, Secret, Text, words};
 
@@ -185,6 +186,17 @@ impl Key {
     }
 }
 
+impl Text for Key {
+    fn read(reader: &mut Reader<'_>) -> Result<Key, ParamError> {
+        let word = reader.word("key")?;
+        // How the keyring calls a key is no secret.
+        if !word.text.starts_with(':') && word.text != "-" {
+            reader.hide(0);
+        }
+        Key::of(&word)
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,11 +219,21 @@ impl Text for Params {
             reader.explain("cipher; cbc-plain is meant");
         }
         let cipher = word.text.into_owned();
-        let key = reader.secret("key")?;
-        let key = Key::of(&key)?;
-        let iv_offset = reader.number("IV offset in sectors")?;
+        let key = Key::read(reader)?;
+        let offset_word = reader.word("IV offset in sectors")?;
+        let iv_offset: u64 = number(&offset_word, "IV offset in sectors")?;
         let area = reader.area(reader.length())?;
         let options = Options::read(reader)?;
+        reader.ignore_rest();
+        let sectors = u64::from(options.sector_size.unwrap_or(512) >> 9);
+        if !iv_offset.is_multiple_of(sectors) {
+            return Err(offset_word.error(Reason::NotDivisible {
+                what: "an IV offset",
+                length: SectorCount(iv_offset),
+                by: "the sector size in sectors of 512 bytes",
+                divisor: sectors,
+            }));
+        }
         Ok(Params {
             cipher,
             key,
@@ -260,19 +282,10 @@ impl Options {
         let option = match text.as_str() {
             "allow_discards" => &mut self.allow_discards,
             "same_cpu_crypt" => &mut self.same_cpu_crypt,
-            "high_priority" => {
-                reader.since(word, Version(1, 26, 0))?;
-                &mut self.high_priority
-            }
+            "high_priority" => &mut self.high_priority,
             "submit_from_crypt_cpus" => &mut self.submit_from_crypt_cpus,
-            "no_read_workqueue" => {
-                reader.since(word, Version(1, 22, 0))?;
-                &mut self.no_read_workqueue
-            }
-            "no_write_workqueue" => {
-                reader.since(word, Version(1, 22, 0))?;
-                &mut self.no_write_workqueue
-            }
+            "no_read_workqueue" => &mut self.no_read_workqueue,
+            "no_write_workqueue" => &mut self.no_write_workqueue,
             "iv_large_sectors" => &mut self.iv_large_sectors,
             _ => {
                 return Err(word.unknown(
@@ -308,26 +321,21 @@ impl Options {
                 self.integrity = Some(Integrity { bytes, kind });
             }
             "integrity_key_size" => {
-                reader.since(word, Version(1, 28, 0))?;
                 self.integrity_key_size = Some(value.positive("key size of the tags")?);
             }
             "sector_size" => {
-                let size = super::reader::number_in(value, "sector size", 512..=4096_u32)?;
+                let size = super::number::number_in(value, "sector size", 512..=4096_u32)?;
                 if !size.is_power_of_two() {
                     return Err(word.error(Reason::NotAPowerOfTwo {
                         what: "sector size",
                     }));
                 }
-                if let Some(length) = reader.length()
-                    && !length.0.is_multiple_of(u64::from(size >> 9))
-                {
-                    return Err(word.error(Reason::NotDivisible {
-                        what: "the length",
-                        length,
-                        by: "the sector size in sectors of 512 bytes",
-                        divisor: u64::from(size >> 9),
-                    }));
-                }
+                reader.multiple_of(
+                    "the length",
+                    "the sector size in sectors of 512 bytes",
+                    u64::from(size >> 9),
+                    word,
+                )?;
                 self.sector_size = Some(size);
             }
             _ => {
@@ -379,7 +387,7 @@ impl Text for Message {
         reader.literal("key")?;
         let word = reader.word("what to do with the key")?;
         match &*word.text {
-            "set" => Key::of(&reader.secret("key")?).map(Message::KeySet),
+            "set" => Key::read(reader).map(Message::KeySet),
             "wipe" => Ok(Message::KeyWipe),
             _ => Err(word.unknown("message", "key set, key wipe")),
         }

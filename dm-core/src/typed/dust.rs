@@ -6,6 +6,7 @@ use core::fmt;
 
 use crate::table::{ParamError, Reason};
 
+use super::reply::write_lines;
 use super::{Device, DeviceAt, Keyword, Kind, Reader, Text, words};
 
 pub(super) const KIND: Kind = Kind::new("dust", "a device with bad blocks, for tests", |reader| {
@@ -104,6 +105,102 @@ pub enum Message {
     Quiet,
 }
 
+/// What it answers; kernels before 5.8 log it instead.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Whether a block is bad.
+    Queried {
+        /// Which.
+        block: u64,
+        /// Whether it is.
+        bad: bool,
+    },
+    /// How many blocks are bad.
+    Count(u64),
+    /// Whether there were bad blocks, which are good now.
+    Cleared(bool),
+    /// The bad blocks.
+    List(Vec<u64>),
+}
+
+impl Message {
+    /// Reads the answer to this message; `None` if it is to have none.
+    ///
+    /// # Errors
+    /// [`ParamError`], which names the wrong word and says why.
+    pub fn reply(&self, text: &str) -> Result<Option<Reply>, ParamError> {
+        let mut reader = Reader::new(text);
+        let reply = match self {
+            Message::QueryBlock(_) => {
+                reader.literal("dust_query_block:")?;
+                reader.literal("block")?;
+                let block = reader.number("block")?;
+                let bad = reader.peek().as_deref() != Some("not");
+                if !bad {
+                    reader.literal("not")?;
+                }
+                reader.literal("found")?;
+                reader.literal("in")?;
+                reader.literal("badblocklist")?;
+                Reply::Queried { block, bad }
+            }
+            Message::CountBadBlocks => {
+                reader.literal("countbadblocks:")?;
+                let count = reader.number("number of bad blocks")?;
+                reader.literal("badblock(s)")?;
+                reader.literal("found")?;
+                Reply::Count(count)
+            }
+            Message::ClearBadBlocks => {
+                reader.literal("dust_clear_badblocks:")?;
+                let none = reader.peek().as_deref() == Some("no");
+                let words: &[&str] = match none {
+                    true => &["no", "badblocks", "found"],
+                    false => &["badblocks", "cleared"],
+                };
+                for word in words {
+                    reader.literal(word)?;
+                }
+                Reply::Cleared(!none)
+            }
+            Message::ListBadBlocks => {
+                let mut blocks = Vec::new();
+                while !reader.is_empty() {
+                    blocks.push(reader.number("bad block")?);
+                }
+                Reply::List(blocks)
+            }
+            _ => return Ok(None),
+        };
+        reader.end()?;
+        Ok(Some(reply))
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Queried { block, bad } => {
+                let not = if *bad { "" } else { "not " };
+                write!(
+                    f,
+                    "dust_query_block: block {block} {not}found in badblocklist"
+                )
+            }
+            Reply::Count(count) => write!(f, "countbadblocks: {count} badblock(s) found"),
+            Reply::Cleared(true) => f.write_str("dust_clear_badblocks: badblocks cleared"),
+            Reply::Cleared(false) => f.write_str("dust_clear_badblocks: no badblocks found"),
+            Reply::List(blocks) => write_lines(f, blocks),
+        }
+    }
+}
+
 impl Keyword for Mode {
     const WORDS: &'static [(&'static str, Mode)] = &[
         ("bypass", Mode::Bypass),
@@ -121,7 +218,7 @@ impl Text for Params {
         let area = reader.area(reader.length())?;
         let word = reader.word("block size in bytes")?;
         let range = 512..=1 << 30;
-        let block_bytes: u32 = super::reader::number_in(&word, "block size in bytes", range)?;
+        let block_bytes: u32 = super::number::number_in(&word, "block size in bytes", range)?;
         if !block_bytes.is_power_of_two() {
             return Err(word.error(Reason::NotAPowerOfTwo { what: "block size" }));
         }

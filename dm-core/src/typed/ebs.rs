@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::table::{ParamError, Reason};
 
-use super::reader::number_in;
+use super::number::number_in;
 use super::{DeviceAt, Kind, Reader, Text, words};
 
 pub(super) const KIND: Kind = Kind::new(

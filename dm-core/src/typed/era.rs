@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::table::ParamError;
+use crate::table::{ParamError, Reason};
 use crate::units::SectorCount;
 
 use super::{Device, Keyword, Kind, Ratio, Reader, Text, or_dash, words};
@@ -88,8 +88,26 @@ impl Text for Params {
         Ok(Params {
             metadata: reader.device("metadata device")?,
             origin: reader.device("origin")?,
-            block: reader.word("block size")?.sectors("block size")?,
+            block: block(reader)?,
         })
+    }
+}
+
+/// A block, of whole pages of metadata.
+///
+/// # Source
+/// `MIN_BLOCK_SIZE` in `drivers/md/dm-era-target.c`.
+fn block(reader: &mut Reader<'_>) -> Result<SectorCount, ParamError> {
+    let word = reader.word("block size")?;
+    let block = word.sectors("block size")?;
+    match block.0.is_multiple_of(8) {
+        true => Ok(block),
+        false => Err(word.error(Reason::NotDivisible {
+            what: "a block",
+            length: block,
+            by: "the least block",
+            divisor: 8,
+        })),
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::table::ParamError;
+use crate::version::Version;
 
 use super::{DeviceAt, Kind, Reader, Text};
 
@@ -23,13 +24,11 @@ pub struct Params {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        if reader.remaining() == 2 {
+        if reader.remaining() == 2 && reader.may_have(Version(1, 7, 0)) {
             let area = reader.area(reader.length()).map(Some)?;
             return Ok(Params { area });
         }
-        while !reader.is_empty() {
-            reader.word("ignored")?;
-        }
+        reader.ignore_rest();
         Ok(Params { area: None })
     }
 }

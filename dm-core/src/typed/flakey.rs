@@ -3,7 +3,6 @@
 use core::fmt;
 
 use crate::table::{ParamError, Reason, Word};
-use crate::version::Version;
 
 use super::{DeviceAt, Keyword, Kind, Reader, Text};
 
@@ -128,7 +127,6 @@ impl Params {
         let again = || word.error(Reason::Twice);
         match word.text.to_ascii_lowercase().as_str() {
             "error_reads" => {
-                reader.since(word, Version(1, 5, 0))?;
                 if core::mem::replace(&mut self.error_reads, true) {
                     return Err(again());
                 }
@@ -153,7 +151,6 @@ impl Params {
                 });
             }
             feature @ ("random_read_corrupt" | "random_write_corrupt") => {
-                reader.since(word, Version(1, 5, 0))?;
                 let range = 0..=PROBABILITY_BASE;
                 let part = features.number_in(reader, "probability in 1e-9", range)?;
                 match feature {
@@ -175,10 +172,10 @@ impl Params {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        let area = reader.area(None)?;
+        let area = reader.area(reader.length())?;
         let up = reader.number("up interval in seconds")?;
         let word = reader.word("down interval in seconds")?;
-        let down = super::reader::number(&word, "down interval in seconds")?;
+        let down = super::number::number(&word, "down interval in seconds")?;
         if (up, down) == (0, 0) {
             return Err(word.error(Reason::Zero {
                 what: "sum of the intervals",
@@ -198,6 +195,7 @@ impl Text for Params {
                 return Err(word.error(Reason::Other(clash.into())));
             }
         }
+        reader.ignore_rest();
         Ok(params)
     }
 }

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::table::{EscapedWord, ParamError, Reason, Word};
 
 use super::crypt::Key;
-use super::reader::number_in;
+use super::number::number_in;
 use super::snapshot::chosen;
 use super::{DeviceAt, Keyword, Kind, Reader, Text, words};
 
@@ -113,7 +113,7 @@ impl Params {
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let cipher = reader.text("cipher")?;
-        let key = Key::of(&reader.secret("key")?)?;
+        let key = Key::read(reader)?;
         let iv_offset = reader.number("IV offset in sectors")?;
         let area = reader.area(reader.length())?;
         let mut params = Params::new(cipher, key, iv_offset, area);

@@ -9,7 +9,7 @@ use crate::table::{EscapedWord, ParamError, Reason, Word};
 use crate::units::Sector;
 use crate::version::Version;
 
-use super::reader::{number, number_in};
+use super::number::{number, number_in};
 use super::{Device, Keyword, Kind, Reader, Secret, Text, or_dash, words};
 
 pub(super) const KIND: Kind =
@@ -193,6 +193,14 @@ impl fmt::Display for Algorithm {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
+        let params = Params::words(reader);
+        hide_rest(reader);
+        params
+    }
+}
+
+impl Params {
+    fn words(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let device = reader.device("device")?;
         let reserved = reader.sector("reserved sectors")?;
         let word = reader.word("size of a tag in bytes, or -")?;
@@ -245,45 +253,49 @@ impl Text for Options {
         let mut options = Options::default();
         let mut group = reader.counted("number of options", 18)?;
         while let Some(word) = group.next(reader, "option")? {
-            // OPTION:ALGORITHM:KEY.
-            let keyed = ["internal_hash:", "journal_crypt:", "journal_mac:"]
-                .iter()
-                .filter_map(|name| word.text.strip_prefix(name))
-                .any(|algorithm| algorithm.contains(':'));
-            if keyed {
-                reader.hide();
-            }
-            options.take(&word, reader)?;
+            hide_key(&word, reader);
+            options.take(&word)?;
         }
         Ok(options)
     }
 }
 
+/// Hides the key of `OPTION:ALGORITHM:KEY`. What an option is that is not known can not be known:
+/// its third part may be a key that only its name is misspelt of.
+fn hide_key(word: &Word<'_>, reader: &mut Reader<'_>) {
+    if let Some(at) = key_of(word) {
+        reader.hide(at);
+    }
+}
+
+/// Where the key begins.
+fn key_of(word: &Word<'_>) -> Option<usize> {
+    let mut colons = word.text.match_indices(':').map(|(at, _)| at);
+    let (option, second) = (colons.next()?, colons.next()?);
+    let device = &word.text[..option] == "meta_device";
+    (!device && second + 1 < word.text.len()).then_some(second + 1)
+}
+
+/// Reads what is left, which the kernel does not look at, so that its keys are hidden, too.
+fn hide_rest(reader: &mut Reader<'_>) {
+    while let Some(word) = reader.ignored() {
+        hide_key(&word, reader);
+    }
+}
+
 impl Options {
-    fn take(&mut self, word: &Word<'_>, reader: &Reader<'_>) -> Result<(), ParamError> {
+    fn take(&mut self, word: &Word<'_>) -> Result<(), ParamError> {
         if let Some((name, value)) = word.text.split_once(':') {
             return self.set(word, name, value);
         }
         let flag = match &*word.text {
             "recalculate" => &mut self.recalculate,
-            "reset_recalculate" => {
-                reader.since(word, Version(1, 8, 0))?;
-                &mut self.reset_recalculate
-            }
+            "reset_recalculate" => &mut self.reset_recalculate,
             "allow_discards" => &mut self.allow_discards,
-            "allow_discards_keyed" => {
-                reader.since(word, Version(1, 14, 0))?;
-                &mut self.allow_discards_keyed
-            }
+            "allow_discards_keyed" => &mut self.allow_discards_keyed,
             "fix_padding" => &mut self.fix_padding,
-            "fix_hmac" => {
-                reader.since(word, Version(1, 7, 0))?;
-                &mut self.fix_hmac
-            }
-            "legacy_recalculate" => {
-                reader.since(word, Version(1, 7, 0))?;
-                &mut self.legacy_recalculate
-            }
+            "fix_hmac" => &mut self.fix_hmac,
+            "legacy_recalculate" => &mut self.legacy_recalculate,
             _ => {
                 return Err(word.unknown(
                     "option",
@@ -332,7 +344,14 @@ impl Options {
             "journal_crypt" => self.journal_crypt = Some(Algorithm::of(text, word)?),
             "journal_mac" => self.journal_mac = Some(Algorithm::of(text, word)?),
             _ => {
-                return Err(word.unknown(
+                let shown = Word {
+                    text: match key_of(word) {
+                        Some(at) => format!("{}…", &word.text[..at]).into(),
+                        None => word.text.as_ref().into(),
+                    },
+                    place: word.place,
+                };
+                return Err(shown.unknown(
                     "option with a value",
                     "meta_device, block_size, journal_sectors, interleave_sectors, \
                      buffer_sectors, journal_watermark, commit_time, sectors_per_bit, \

@@ -8,7 +8,7 @@ use core::fmt;
 use crate::table::{EscapedWord, ParamError, Reason};
 use crate::units::SectorCount;
 
-use super::reader::number;
+use super::number::number;
 use super::{Device, Keyword, Reader, Text, words};
 
 /// Where it is kept which regions are alike.

@@ -59,11 +59,9 @@ pub enum Message {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        let device = reader.device("device")?;
+        let device = reader.whole("device")?;
         let log = reader.device("log device")?;
-        while !reader.is_empty() {
-            reader.word("ignored")?;
-        }
+        reader.ignore_rest();
         Ok(Params { device, log })
     }
 }

@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::table::{ParamError, Reason};
 
-use super::reader::number_in;
+use super::number::number_in;
 use super::snapshot::chosen;
 use super::{Device, DeviceAt, Keyword, Kind, Ratio, Reader, Text, words};
 

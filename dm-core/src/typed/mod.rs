@@ -29,20 +29,30 @@ pub mod dust;
 pub mod ebs;
 pub mod era;
 pub mod error;
+mod facts;
 pub mod flakey;
+mod group;
 pub mod inlinecrypt;
 pub mod integrity;
+mod keys;
 mod keyword;
 pub mod linear;
 mod log;
 pub mod log_writes;
 pub mod mirror;
 pub mod multipath;
+mod note;
+mod number;
+mod page;
 pub mod pcache;
 pub mod raid;
+mod raid_options;
 mod reader;
+mod remedy;
+mod reply;
 mod secret;
 pub mod snapshot;
+mod state;
 pub mod stats;
 pub mod striped;
 pub mod switch;
@@ -62,10 +72,17 @@ use crate::table::ParamError;
 pub use self::any::{Message, Params, Status};
 pub use self::check::Checker;
 pub use self::device::{Device, DeviceAt};
+pub use self::facts::{DeviceFacts, Devices};
+pub use self::group::Group;
+pub use self::keys::{message_without_keys, without_keys};
 pub use self::keyword::Keyword;
-pub(crate) use self::reader::fits;
-pub use self::reader::{DeviceFacts, Devices, Group, Note, Reader, Role};
+pub use self::note::{Note, Role};
+pub use self::page::{OptionRow, Page, Since};
+pub use self::reader::Reader;
+pub use self::remedy::{distance, nearest};
+pub use self::reply::Reply;
 pub use self::secret::Secret;
+pub use self::state::State;
 
 /// Every target whose text is known.
 pub static KINDS: &[Kind] = &[
@@ -177,7 +194,8 @@ impl Kind {
     ///
     /// # Errors
     /// At the first word that is wrong.
-    pub fn params(&self, mut reader: Reader<'_>) -> Result<Params, ParamError> {
+    pub fn params(&self, reader: Reader<'_>) -> Result<Params, ParamError> {
+        let mut reader = reader.of_kind(*self);
         let params = (self.params)(&mut reader)?;
         reader.end()?;
         Ok(params)

@@ -1,13 +1,13 @@
 //! `multipath N FEATURES… N HANDLER… GROUPS FIRST {SELECTOR N ARGS… PATHS N (DEV ARGS…)…}…`: several
 //! paths to one device.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::table::{EscapedWord, ParamError, Reason};
 
-use super::reader::number;
+use super::number::number;
 use super::{Device, Keyword, Kind, Reader, Text, words};
 
 pub(super) const KIND: Kind = Kind::new("multipath", "several paths to one device", |reader| {
@@ -205,10 +205,10 @@ impl Text for Params {
         let count: u32 = number(&count_word, "number of groups")?;
         let first_word = reader.word("group to begin with")?;
         let first_group: u32 = number(&first_word, "group to begin with")?;
-        if (count == 0) != (first_group == 0) || first_group > count {
+        if (count == 0) != (first_group == 0) {
             return Err(first_word.error(Reason::Other(match count {
                 0 => "must be 0, since there are no groups".into(),
-                _ => alloc::format!("there is no such group: {count} are counted from 1"),
+                _ => "groups are counted from 1".into(),
             })));
         }
         let groups = (0..count).map(|_| Group::read(reader));
@@ -292,11 +292,14 @@ impl Text for Group {
         let selector = reader.text("path selector")?;
         let selector_args = reader.list("number of its arguments", "its argument")?;
         let (count, path_args) = paths(reader)?;
+        let numeric = SELECTORS.contains(&selector.as_str());
         let paths = (0..count).map(|_| {
-            Ok(Path {
-                device: reader.device("path")?,
-                args: args(reader, path_args)?,
-            })
+            let device = reader.whole("path")?;
+            let args = match numeric {
+                true => numbers(reader, path_args)?,
+                false => args(reader, path_args)?,
+            };
+            Ok(Path { device, args })
         });
         Ok(Group {
             selector,
@@ -321,6 +324,15 @@ fn paths(reader: &mut Reader<'_>) -> Result<(u32, u32), ParamError> {
         })),
         false => Ok((count, args)),
     }
+}
+
+/// Selectors whose words are numbers: how many requests in a row, and how fast the path is.
+const SELECTORS: &[&str] = &["round-robin", "queue-length", "service-time"];
+
+fn numbers(reader: &mut Reader<'_>, count: u32) -> Result<Vec<String>, ParamError> {
+    let what = "word of the path for its selector";
+    let number = |_| Ok(reader.number::<u32>(what)?.to_string());
+    (0..count).map(number).collect()
 }
 
 fn args(reader: &mut Reader<'_>, count: u32) -> Result<Vec<String>, ParamError> {

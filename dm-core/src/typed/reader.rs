@@ -5,13 +5,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use crate::component::OpenError;
-use crate::table::{EscapedWord, ParamError, Reason, Word, Words};
-use crate::units::{Sector, SectorCount, SectorRange};
+use crate::table::{ParamError, Reason, Word, Words};
+use crate::units::{Sector, SectorCount};
 use crate::version::Version;
 
 use super::device::{Device, DeviceAt};
+use super::facts::{DeviceFacts, Devices, fits};
 use super::keyword::Keyword;
+use super::number::{as_it_stands, digits, keyword, number, number_in};
+use super::{Group, Kind, Note, Role};
 
 /// Reads parameters, a status or a message word by word.
 ///
@@ -23,58 +25,7 @@ pub struct Reader<'a> {
     devices: Option<&'a mut dyn Devices>,
     notes: Option<&'a mut Vec<Note>>,
     version: Option<Version>,
-}
-
-/// What a word means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Note {
-    /// The word's place: 1 is the first.
-    pub place: usize,
-    /// The word.
-    pub text: String,
-    /// What it is, such as `chunk size`.
-    pub what: Cow<'static, str>,
-    /// Whether it is a device or a key.
-    pub role: Role,
-}
-
-/// What a word is to who passes it on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Role {
-    /// Nothing in particular.
-    #[default]
-    Plain,
-    /// It names a device.
-    Device,
-    /// It is a key, or has one. The note does not show it.
-    Key,
-}
-
-/// What can be found out about the devices that a line names.
-pub trait Devices {
-    /// The device that `name` names, if anything is known of it.
-    ///
-    /// # Errors
-    /// If there is no such device, or it can not be used.
-    fn device(&mut self, name: &str) -> Result<Option<DeviceFacts>, OpenError>;
-}
-
-/// What a line is checked against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceFacts {
-    /// Its length.
-    pub size: SectorCount,
-    /// Bytes in its logical block.
-    pub logical_block: u32,
-}
-
-/// Words that a count announces, such as `2 discards no_flush`.
-#[derive(Debug)]
-pub struct Group {
-    left: usize,
-    what: &'static str,
+    kind: Option<Kind>,
 }
 
 impl<'a> Reader<'a> {
@@ -91,6 +42,7 @@ impl<'a> Reader<'a> {
             devices: None,
             notes: None,
             version: None,
+            kind: None,
         }
     }
 
@@ -108,6 +60,12 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// The text is of this kind.
+    pub(super) fn of_kind(mut self, kind: Kind) -> Reader<'a> {
+        self.kind = Some(kind);
+        self
+    }
+
     /// Asks `devices` what it needs to know.
     #[must_use]
     pub fn over(mut self, devices: &'a mut dyn Devices) -> Reader<'a> {
@@ -120,6 +78,11 @@ impl<'a> Reader<'a> {
     pub fn noting(mut self, notes: &'a mut Vec<Note>) -> Reader<'a> {
         self.notes = Some(notes);
         self
+    }
+
+    /// The kind and the version that the text is for, where both are known.
+    pub(super) fn target(&self) -> Option<(Kind, Version)> {
+        Some((self.kind?, self.version?))
     }
 
     /// How many sectors the text maps, if that is known.
@@ -159,21 +122,12 @@ impl<'a> Reader<'a> {
         Ok(word)
     }
 
-    /// The next word, which notes do not show.
-    ///
-    /// # Errors
-    /// If no word is left.
-    pub fn secret(&mut self, what: &'static str) -> Result<Word<'a>, ParamError> {
-        let word = self.word(what)?;
-        self.hide();
-        Ok(word)
-    }
-
-    /// Hides the word that was read last from the notes.
-    pub fn hide(&mut self) {
+    /// Says that the word that was read last is a key from byte `at` on: notes do not show it.
+    pub fn hide(&mut self, at: usize) {
         if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
-            note.text = "…".into();
-            note.role = Role::Key;
+            note.text.truncate(at);
+            note.text.push('…');
+            note.role = Role::Key { at };
         }
     }
 
@@ -191,6 +145,13 @@ impl<'a> Reader<'a> {
     /// If no word is left.
     pub fn field(&mut self, what: &'static str) -> Result<String, ParamError> {
         Ok(as_it_stands(&self.word(what)?))
+    }
+
+    /// Says what the word that was read last is.
+    pub(super) fn mark(&mut self, role: Role) {
+        if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
+            note.role = role;
+        }
     }
 
     /// Says more of the word that was read last.
@@ -283,6 +244,35 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The line's length must be a multiple of `divisor` sectors, of which `word` tells.
+    ///
+    /// # Errors
+    /// If it is known not to be.
+    pub(super) fn multiple_of(
+        &self,
+        what: &'static str,
+        by: &'static str,
+        divisor: u64,
+        word: &Word<'_>,
+    ) -> Result<(), ParamError> {
+        match self.length {
+            Some(length) if !length.0.is_multiple_of(divisor) => {
+                Err(word.error(Reason::NotDivisible {
+                    what,
+                    length,
+                    by,
+                    divisor,
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the target that the text is for may have what came with `version`.
+    pub fn may_have(&self, version: Version) -> bool {
+        self.version.is_none_or(|found| found >= version)
+    }
+
     /// What `word` says is known since `version` of the target.
     ///
     /// # Errors
@@ -320,6 +310,18 @@ impl<'a> Reader<'a> {
         Ok(Device(word.text.into_owned()))
     }
 
+    /// A device that is mapped from its first sector on, as long as the line is.
+    ///
+    /// # Errors
+    /// If it is missing, known not to be usable, or too short.
+    pub fn whole(&mut self, what: &'static str) -> Result<Device, ParamError> {
+        let word = self.device_word(what)?;
+        if let (Some(facts), Some(length)) = (self.facts(&word)?, self.length) {
+            fits(facts, Sector::ZERO, length, &word)?;
+        }
+        Ok(Device(word.text.into_owned()))
+    }
+
     /// A device and the first sector on it, of which the target maps `length`, if that is known.
     ///
     /// # Errors
@@ -338,9 +340,7 @@ impl<'a> Reader<'a> {
 
     fn device_word(&mut self, what: &'static str) -> Result<Word<'a>, ParamError> {
         let word = self.word(what)?;
-        if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
-            note.role = Role::Device;
-        }
+        self.mark(Role::Device);
         Ok(word)
     }
 
@@ -360,7 +360,7 @@ impl<'a> Reader<'a> {
     /// If the count is no number, above `most`, or above the words that are left.
     pub fn group(&mut self, what: &'static str, most: usize) -> Result<Group, ParamError> {
         if self.is_empty() {
-            return Ok(Group { left: 0, what });
+            return Ok(Group::of(0, what));
         }
         self.counted(what, most)
     }
@@ -382,7 +382,7 @@ impl<'a> Reader<'a> {
         if left > words {
             return Err(word.error(Reason::TooFewWords { what, words }));
         }
-        Ok(Group { left, what })
+        Ok(Group::of(left, what))
     }
 
     /// Words behind their number, as they stand there.
@@ -396,7 +396,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<String>, ParamError> {
         let mut group = self.counted(number, usize::MAX)?;
         let mut list = Vec::new();
-        while let Some(word) = group.next(self, what)? {
+        while let Some(word) = group.word(self, what)? {
             list.push(as_it_stands(&word));
         }
         Ok(list)
@@ -411,6 +411,18 @@ impl<'a> Reader<'a> {
         rest
     }
 
+    /// The driver does not look at what is left.
+    pub(super) fn ignore_rest(&mut self) {
+        while self.ignored().is_some() {}
+    }
+
+    /// The next word, at which the driver does not look.
+    pub(super) fn ignored(&mut self) -> Option<Word<'a>> {
+        let word = self.word("ignored").ok()?;
+        self.mark(Role::Ignored);
+        Some(word)
+    }
+
     /// Nothing may be left.
     ///
     /// # Errors
@@ -418,188 +430,4 @@ impl<'a> Reader<'a> {
     pub fn end(&mut self) -> Result<(), ParamError> {
         self.words.end()
     }
-}
-
-impl Group {
-    /// A group of `left` words, of which `what` is the number.
-    pub fn of(left: usize, what: &'static str) -> Group {
-        Group { left, what }
-    }
-
-    /// The group's next word.
-    ///
-    /// # Errors
-    /// If the text ends first.
-    pub fn next<'a>(
-        &mut self,
-        reader: &mut Reader<'a>,
-        what: &'static str,
-    ) -> Result<Option<Word<'a>>, ParamError> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        reader.word(what).map(Some)
-    }
-
-    /// The next word belongs to the one before it, and must be within the group.
-    ///
-    /// # Errors
-    /// If the group has no more words.
-    pub fn value<'a>(
-        &mut self,
-        reader: &mut Reader<'a>,
-        what: &'static str,
-    ) -> Result<Word<'a>, ParamError> {
-        match self.next(reader, what)? {
-            Some(word) => Ok(word),
-            None => Err(Reason::GroupEnds {
-                what,
-                group: self.what,
-            }
-            .into()),
-        }
-    }
-
-    /// A number that belongs to the word before it.
-    ///
-    /// # Errors
-    /// If it is missing or wrong.
-    pub fn number<T: TryFrom<u64>>(
-        &mut self,
-        reader: &mut Reader<'_>,
-        what: &'static str,
-    ) -> Result<T, ParamError> {
-        let word = self.value(reader, what)?;
-        number(&word, what)
-    }
-
-    /// A number within a range that belongs to the word before it.
-    ///
-    /// # Errors
-    /// If it is missing or wrong.
-    pub fn number_in<T: TryFrom<u64> + Copy + Into<u64>>(
-        &mut self,
-        reader: &mut Reader<'_>,
-        what: &'static str,
-        range: RangeInclusive<T>,
-    ) -> Result<T, ParamError> {
-        let word = self.value(reader, what)?;
-        number_in(&word, what, range)
-    }
-
-    /// A word of a fixed set that belongs to the word before it.
-    ///
-    /// # Errors
-    /// If it is missing, or none of the set.
-    pub fn keyword<K: Keyword>(
-        &mut self,
-        reader: &mut Reader<'_>,
-        what: &'static str,
-    ) -> Result<K, ParamError> {
-        let word = self.value(reader, what)?;
-        keyword(&word, what)
-    }
-
-    /// A device that belongs to the word before it.
-    ///
-    /// # Errors
-    /// If it is missing, or known not to be usable.
-    pub fn device(
-        &mut self,
-        reader: &mut Reader<'_>,
-        what: &'static str,
-    ) -> Result<Device, ParamError> {
-        if self.left == 0 {
-            let group = self.what;
-            return Err(Reason::GroupEnds { what, group }.into());
-        }
-        self.left -= 1;
-        reader.device(what)
-    }
-
-    /// Whether no word is left in it.
-    pub fn is_empty(&self) -> bool {
-        self.left == 0
-    }
-
-    /// How many words are left in it.
-    pub fn len(&self) -> usize {
-        self.left
-    }
-}
-
-fn as_it_stands(word: &Word<'_>) -> String {
-    EscapedWord(&word.text).to_string()
-}
-
-fn keyword<K: Keyword>(word: &Word<'_>, what: &'static str) -> Result<K, ParamError> {
-    K::of(&word.text).ok_or_else(|| word.unknown(what, K::list()))
-}
-
-/// The number that a word is.
-///
-/// # Errors
-/// If it is none, or too large.
-pub(super) fn number<T: TryFrom<u64>>(
-    word: &Word<'_>,
-    what: &'static str,
-) -> Result<T, ParamError> {
-    let digits = word.number(what)?;
-    T::try_from(digits).map_err(|_| {
-        let limit = match size_of::<T>() {
-            1 => u8::MAX.into(),
-            2 => u16::MAX.into(),
-            4 => u32::MAX.into(),
-            _ => u64::MAX,
-        };
-        word.error(Reason::TooLarge { what, limit })
-    })
-}
-
-/// The number within a range that a word is.
-///
-/// # Errors
-/// If it is none, or out of the range.
-pub(super) fn number_in<T: TryFrom<u64> + Copy + Into<u64>>(
-    word: &Word<'_>,
-    what: &'static str,
-    range: RangeInclusive<T>,
-) -> Result<T, ParamError> {
-    let (least, most) = ((*range.start()).into(), (*range.end()).into());
-    let number = word.number(what)?;
-    T::try_from(number)
-        .ok()
-        .filter(|_| (least..=most).contains(&number))
-        .ok_or_else(|| word.error(Reason::OutOfRange { what, least, most }))
-}
-
-fn digits(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
-}
-
-/// Checks that an area of a device exists and suits its blocks.
-///
-/// # Source
-/// `device_area_is_invalid` in `drivers/md/dm-table.c`: a device without a size is not checked.
-pub(crate) fn fits(
-    facts: DeviceFacts,
-    start: Sector,
-    length: SectorCount,
-    word: &Word<'_>,
-) -> Result<(), ParamError> {
-    let Some(area) = SectorRange::new(start, length) else {
-        return Err(word.error(Reason::Overflow { start, length }));
-    };
-    let size = facts.size;
-    if !size.is_zero() && !SectorRange::from_zero(size).contains(area) {
-        return Err(word.error(Reason::PastEnd { area, size }));
-    }
-    let block = facts.logical_block;
-    let sectors = u64::from(block >> crate::units::SECTOR_SHIFT).max(1);
-    if !start.0.is_multiple_of(sectors) || !length.0.is_multiple_of(sectors) {
-        return Err(word.error(Reason::Unaligned { area, block }));
-    }
-    Ok(())
 }

@@ -29,6 +29,12 @@ pub(super) const ORIGIN_KIND: Kind = Kind::new(
     |reader| OriginParams::read(reader).map(super::Params::SnapshotOrigin),
 );
 
+/// The most sectors in a chunk, of which a driver counts the bytes in 31 bits.
+///
+/// # Source
+/// `dm_exception_store_set_chunk_size` in `drivers/md/dm-exception-store.c`.
+const CHUNK_MAX: u32 = 0x7fff_ffff >> 9;
+
 /// A snapshot, or the merge of one.
 ///
 /// # Source
@@ -127,7 +133,7 @@ impl Params {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        let origin = reader.device("origin")?;
+        let origin = reader.whole("origin")?;
         let cow_word = reader.peek();
         let cow = reader.device("device for the differences")?;
         if origin == cow {
@@ -138,13 +144,24 @@ impl Text for Params {
             .into());
         }
         let word = reader.word("store: P, PO or N")?;
-        let Some(store) = Store::of(&word.text.to_ascii_uppercase()) else {
-            return Err(word.unknown("store", Store::list()));
+        // The kernel looks at the first letter, and at the second of a store that persists.
+        let letters = word.text.to_ascii_uppercase();
+        let store = match letters.as_bytes() {
+            [b'P'] => Store::Persistent,
+            [b'P', b'O', ..] => Store::PersistentOverflow,
+            [b'N', ..] => Store::Transient,
+            _ => return Err(word.unknown("store", Store::list())),
         };
         let word = reader.word("chunk size")?;
-        let chunk: u32 = super::reader::number(&word, "chunk size")?;
+        let chunk: u32 = super::number::number(&word, "chunk size")?;
         if chunk != 0 && !chunk.is_power_of_two() {
             return Err(word.error(Reason::NotAPowerOfTwo { what: "chunk size" }));
+        }
+        if chunk > CHUNK_MAX {
+            return Err(word.error(Reason::TooLarge {
+                what: "chunk size",
+                limit: CHUNK_MAX.into(),
+            }));
         }
         let mut params = Params::new(origin, cow, store, SectorCount(chunk.into()));
         let mut features = reader.group("number of features", 2)?;
@@ -163,6 +180,7 @@ impl Text for Params {
                 }
             }
         }
+        reader.ignore_rest();
         match passdown {
             Some(word) if !params.discard_zeroes_cow => {
                 Err(word.error(Reason::Other("needs discard_zeroes_cow too".into())))
@@ -198,7 +216,7 @@ pub(super) fn chosen<'a>(words: &'a [(bool, &'a str)]) -> impl Iterator<Item = &
 
 impl Text for OriginParams {
     fn read(reader: &mut Reader<'_>) -> Result<OriginParams, ParamError> {
-        let origin = reader.device("origin")?;
+        let origin = reader.whole("origin")?;
         Ok(OriginParams { origin })
     }
 }

@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::table::{EscapedWord, ParamError, Reason, Word};
 
-use super::reader::number;
+use super::number::number;
 use super::{Reader, Text, words};
 
 /// What can be asked of a device's counters.
@@ -242,7 +242,7 @@ impl Text for Create {
                 };
                 Step::Areas(areas.positive("number of areas")?)
             }
-            None => Step::Sectors(super::reader::number_in(
+            None => Step::Sectors(super::number::number_in(
                 &word,
                 "sectors in an area",
                 1..=u64::MAX,

@@ -83,7 +83,7 @@ impl Text for Params {
                 2 * u64::from(count)
             ))));
         }
-        let paths = (0..count).map(|_| reader.area(None));
+        let paths = (0..count).map(|_| reader.area(reader.length()));
         let paths = paths.collect::<Result<_, _>>()?;
         Ok(Params { region, paths })
     }

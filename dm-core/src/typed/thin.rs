@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::table::ParamError;
+use crate::table::{ParamError, Reason};
 
 use super::{Device, Kind, Reader, Text, or_dash, words};
 
@@ -59,14 +59,16 @@ pub enum Status {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        Ok(Params {
-            pool: reader.device("pool")?,
-            id: reader.number_in("identifier of the thin device", 0..=ID_MAX)?,
-            origin: match reader.is_empty() {
-                true => None,
-                false => Some(reader.device("external origin")?),
-            },
-        })
+        let pool = reader.device("pool")?;
+        let id = reader.number_in("identifier of the thin device", 0..=ID_MAX)?;
+        let origin = (!reader.is_empty()).then(|| reader.device("external origin"));
+        let origin = origin.transpose()?;
+        match origin.as_ref() == Some(&pool) {
+            true => {
+                Err(Reason::Other("the pool can not be its device's external origin".into()).into())
+            }
+            false => Ok(Params { pool, id, origin }),
+        }
     }
 }
 

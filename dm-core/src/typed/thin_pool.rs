@@ -7,10 +7,10 @@ use core::fmt;
 use crate::table::{ParamError, Reason};
 use crate::units::SectorCount;
 
-use super::reader::number_in;
+use super::number::number_in;
 use super::snapshot::chosen;
 use super::thin::ID_MAX;
-use super::{Device, Keyword, Kind, Ratio, Reader, Text, or_dash, words};
+use super::{Device, Keyword, Kind, Ratio, Reader, State, Text, or_dash, words};
 
 pub(super) const KIND: Kind = Kind::new("thin-pool", "space that thin devices share", |reader| {
     Params::read(reader).map(super::Params::ThinPool)
@@ -47,21 +47,7 @@ pub struct Params {
 }
 
 /// How a pool is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Status {
-    /// It failed.
-    Fail,
-    /// Its metadata could not be read.
-    Error,
-    /// It is at work.
-    Working(Working),
-}
+pub type Status = State<Working>;
 
 /// How a pool at work is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -211,7 +197,7 @@ impl Params {
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let metadata = reader.device("metadata device")?;
-        let data = reader.device("data device")?;
+        let data = reader.whole("data device")?;
         let word = reader.word("block size")?;
         let block: u64 = number_in(&word, "block size", 128..=2_097_152)?;
         if !block.is_multiple_of(128) {
@@ -242,6 +228,7 @@ impl Text for Params {
             };
             *feature = true;
         }
+        reader.ignore_rest();
         Ok(params)
     }
 }
@@ -265,28 +252,6 @@ impl fmt::Display for Params {
         } = self;
         write!(f, "{metadata} {data} {block} {low_water} {count}")?;
         words(f, chosen(&features))
-    }
-}
-
-impl Text for Status {
-    fn read(reader: &mut Reader<'_>) -> Result<Status, ParamError> {
-        let simple = match reader.peek().unwrap_or_default().as_ref() {
-            "Fail" => Status::Fail,
-            "Error" => Status::Error,
-            _ => return Working::read(reader).map(Status::Working),
-        };
-        reader.word("state of the pool")?;
-        Ok(simple)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Status::Fail => f.write_str("Fail"),
-            Status::Error => f.write_str("Error"),
-            Status::Working(working) => working.fmt(f),
-        }
     }
 }
 

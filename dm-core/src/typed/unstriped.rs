@@ -5,7 +5,7 @@ use core::fmt;
 use crate::table::{ParamError, Reason};
 use crate::units::SectorCount;
 
-use super::reader::number;
+use super::number::number;
 use super::{DeviceAt, Kind, Reader, Text};
 
 pub(super) const KIND: Kind = Kind::new("unstriped", "one stripe of a striped device", |reader| {
@@ -55,7 +55,7 @@ impl Text for Params {
                 divisor: chunk.0,
             }));
         }
-        let area = reader.area(None)?;
+        let area = reader.area(reader.length())?;
         Ok(Params {
             stripes,
             chunk,

@@ -4,10 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::table::ParamError;
+use crate::table::{ParamError, Reason};
 
 use super::cache::Setting;
-use super::{Device, Keyword, Kind, Reader, Text, words};
+use super::number::{as_it_stands, number_in};
+use super::{Device, Keyword, Kind, Reader, Role, Text, words};
 
 pub(super) const KIND: Kind =
     Kind::new("vdo", "blocks that are stored once and packed", |reader| {
@@ -103,6 +104,94 @@ pub enum Index {
     Enable,
 }
 
+/// Named values, as `stats` and `config` are answered: `{ NAME : VALUE, … }`.
+///
+/// # Source
+/// `drivers/md/dm-vdo/message-stats.c`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Values(pub Vec<Named>);
+
+/// A named value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Named {
+    /// Its name, such as `dataBlocksUsed`.
+    pub name: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
+pub enum Value {
+    /// A number.
+    Number(u64),
+    /// Any other word.
+    Word(String),
+    /// Values of its own.
+    Values(Values),
+}
+
+impl Text for Values {
+    fn read(reader: &mut Reader<'_>) -> Result<Values, ParamError> {
+        reader.literal("{")?;
+        Values::rest(reader, 0)
+    }
+}
+
+impl Values {
+    /// How deep values may lie; the kernel's lie three deep.
+    const DEPTH_MAX: u32 = 16;
+
+    /// The values behind an opening brace.
+    fn rest(reader: &mut Reader<'_>, depth: u32) -> Result<Values, ParamError> {
+        let mut values = Vec::new();
+        loop {
+            let word = reader.word("name of a value, or }")?;
+            if matches!(&*word.text, "}" | "},") {
+                return Ok(Values(values));
+            }
+            if depth >= Values::DEPTH_MAX {
+                return Err(word.error(Reason::Other("lies too deep".into())));
+            }
+            reader.literal(":")?;
+            let name = as_it_stands(&word);
+            let word = reader.word("value")?;
+            let value = match &*word.text {
+                "{" => Value::Values(Values::rest(reader, depth + 1)?),
+                text => match text.strip_suffix(',').map(str::parse) {
+                    Some(Ok(number)) => Value::Number(number),
+                    Some(Err(_)) => Value::Word(as_it_stands(&word).trim_end_matches(',').into()),
+                    None => return Err(word.error(Reason::Other("has no comma behind it".into()))),
+                },
+            };
+            values.push(Named { name, value });
+        }
+    }
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for Named { name, value } in &self.0 {
+            write!(f, " {name} : {value},")?;
+        }
+        f.write_str(" }")
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => number.fmt(f),
+            Value::Word(word) => f.write_str(word),
+            Value::Values(values) => values.fmt(f),
+        }
+    }
+}
+
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -145,10 +234,7 @@ impl Text for Params {
         let era_length = reader.number("era length")?;
         let mut settings = Vec::new();
         while !reader.is_empty() {
-            settings.push(Setting {
-                key: reader.text("setting")?,
-                value: reader.text("value of the setting")?,
-            });
+            settings.push(setting(reader)?);
         }
         Ok(Params {
             device,
@@ -159,6 +245,32 @@ impl Text for Params {
             settings,
         })
     }
+}
+
+/// A setting. Numbers of threads that no driver at hand knows are let through, as by the kernel.
+fn setting(reader: &mut Reader<'_>) -> Result<Setting, ParamError> {
+    let key = reader.text("setting")?;
+    reader.mark(Role::Option);
+    let word = reader.word("value of the setting")?;
+    match key.as_str() {
+        "deduplication" | "compression" => {
+            Switch::of(&word.text).ok_or_else(|| word.unknown("value", Switch::list()))?;
+        }
+        key => {
+            let range = match key {
+                "maxDiscard" => 1..=u32::MAX / 4096,
+                "bioRotationInterval" => 1..=1024,
+                "logical" => 0..=60,
+                "physical" => 0..=16,
+                "hash" | "ack" => 0..=100,
+                "cpu" | "bio" => 1..=100,
+                _ => 0..=u32::MAX,
+            };
+            number_in::<u32>(&word, "value of the setting", range)?;
+        }
+    }
+    let value = word.text.into_owned();
+    Ok(Setting { key, value })
 }
 
 impl fmt::Display for Params {

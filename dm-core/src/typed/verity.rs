@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::table::{EscapedWord, ParamError, Reason, Word};
-use crate::version::Version;
+use crate::units::SECTOR_SHIFT;
 
-use super::reader::number_in;
+use super::number::{number, number_in};
 use super::{Device, Group, Keyword, Kind, Reader, Text, or_dash, words};
 
 pub(super) const KIND: Kind =
@@ -142,24 +142,43 @@ impl Keyword for OnError {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
+        let version = reader.number_in("version of the format", 0..=1)?;
+        let data = reader.whole("data device")?;
+        let hash = reader.device("hash device")?;
+        let data_block = block(reader, "data block size")?;
+        let hash_block = block(reader, "hash block size")?;
+        let word = reader.word("number of blocks of data")?;
+        let data_blocks: u64 = number(&word, "number of blocks of data")?;
+        let sectors = data_blocks.saturating_mul(u64::from(data_block) >> SECTOR_SHIFT);
+        if reader.length().is_some_and(|length| length.0 > sectors) {
+            return Err(word.error(Reason::Other(alloc::format!(
+                "the line is longer than its {data_blocks} blocks of {data_block} bytes"
+            ))));
+        }
+        let hash_start = reader.number("first block of the tree")?;
+        let algorithm = reader.text("hash")?;
+        let root = root(reader, &algorithm)?;
+        let salt = match reader.peek().as_deref() {
+            Some("-") => {
+                reader.word("salt")?;
+                None
+            }
+            _ => Some(hex(reader, "salt")?),
+        };
+        let options = Options::read(reader)?;
+        reader.ignore_rest();
         Ok(Params {
-            version: reader.number_in("version of the format", 0..=1)?,
-            data: reader.device("data device")?,
-            hash: reader.device("hash device")?,
-            data_block: block(reader, "data block size")?,
-            hash_block: block(reader, "hash block size")?,
-            data_blocks: reader.number("number of blocks of data")?,
-            hash_start: reader.number("first block of the tree")?,
-            algorithm: reader.text("hash")?,
-            root: hex(reader, "root hash")?,
-            salt: match reader.peek().as_deref() {
-                Some("-") => {
-                    reader.word("salt")?;
-                    None
-                }
-                _ => Some(hex(reader, "salt")?),
-            },
-            options: Options::read(reader)?,
+            version,
+            data,
+            hash,
+            data_block,
+            hash_block,
+            data_blocks,
+            hash_start,
+            algorithm,
+            root,
+            salt,
+            options,
         })
     }
 }
@@ -181,6 +200,27 @@ fn hex(reader: &mut Reader<'_>, what: &'static str) -> Result<String, ParamError
         false => Err(word.error(Reason::Other(alloc::format!(
             "the {what} is not an even number of hexadecimal digits"
         )))),
+    }
+}
+
+/// The root hash, which is as long as its algorithm makes it.
+fn root(reader: &mut Reader<'_>, algorithm: &str) -> Result<String, ParamError> {
+    let root = hex(reader, "root hash")?;
+    let bytes = match algorithm {
+        "sha1" => 20,
+        "sha224" => 28,
+        "sha256" => 32,
+        "sha384" => 48,
+        "sha512" => 64,
+        _ => root.len() / 2,
+    };
+    match root.len() == 2 * bytes {
+        true => Ok(root),
+        false => Err(Reason::Other(alloc::format!(
+            "the root hash has {} bytes, but one of {algorithm} has {bytes}",
+            root.len() / 2
+        ))
+        .into()),
     }
 }
 
@@ -238,17 +278,13 @@ impl Options {
             };
         }
         if let Some(what) = OnError::of(&text) {
-            reader.since(word, Version(1, 10, 0))?;
             self.on_error = Some(what);
             return Ok(());
         }
         match text.as_str() {
             "ignore_zero_blocks" => self.ignore_zero_blocks = true,
             "check_at_most_once" => self.check_at_most_once = true,
-            "try_verify_in_tasklet" => {
-                reader.since(word, Version(1, 9, 0))?;
-                self.try_verify_in_tasklet = true;
-            }
+            "try_verify_in_tasklet" => self.try_verify_in_tasklet = true,
             "root_hash_sig_key_desc" => {
                 let key = group.value(reader, "key with the root's signature")?;
                 self.root_hash_sig_key_desc = Some(key.text.into_owned());

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::table::{ParamError, Reason};
-use crate::version::Version;
+use crate::units::SECTOR_SHIFT;
 
-use super::reader::number_in;
+use super::number::number_in;
 use super::{Device, Group, Keyword, Kind, Reader, Text, words};
 
 pub(super) const KIND: Kind = Kind::new(
@@ -174,19 +174,27 @@ impl Params {
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let medium = reader.keyword("medium")?;
-        let origin = reader.device("origin")?;
+        let origin = reader.whole("origin")?;
         let cache = reader.device("cache device")?;
         let word = reader.word("block size in bytes")?;
         let block: u32 = number_in(&word, "block size", 512..=u32::MAX)?;
         if !block.is_power_of_two() {
             return Err(word.error(Reason::NotAPowerOfTwo { what: "block size" }));
         }
+        reader.multiple_of(
+            "the length",
+            "the block size",
+            u64::from(block) >> SECTOR_SHIFT,
+            &word,
+        )?;
+        let options = Options::read(medium, reader)?;
+        reader.ignore_rest();
         Ok(Params {
             medium,
             origin,
             cache,
             block,
-            options: Options::read(medium, reader)?,
+            options,
         })
     }
 }
@@ -213,10 +221,7 @@ impl Options {
             let name = word.text.to_ascii_lowercase();
             match name.as_str() {
                 "cleaner" => options.cleaner = true,
-                "metadata_only" => {
-                    reader.since(&word, Version(1, 5, 0))?;
-                    options.metadata_only = true;
-                }
+                "metadata_only" => options.metadata_only = true,
                 "fua" | "nofua" if medium == Medium::Ssd => {
                     return Err(word.error(Reason::Other("is for persistent memory alone".into())));
                 }

@@ -1,8 +1,12 @@
 //! The typed texts of targets: what they read they write again, and what is wrong they say.
 
+mod held;
+mod pages;
 mod random;
 mod refusals;
+mod remedies;
 mod rows;
+mod sets;
 mod texts;
 
 use dm_core::table::ParamError;

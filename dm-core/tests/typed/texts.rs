@@ -6,7 +6,7 @@ use super::{kind, params};
 
 /// Target and parameters, of lines of 65,536 sectors. The examples of the kernel's documentation,
 /// of LVM2 and of cryptsetup are among them.
-const PARAMS: &[(&str, &str)] = &[
+pub(crate) const PARAMS: &[(&str, &str)] = &[
     ("linear", "/dev/sda 0"),
     ("linear", "8:16 18446744073709551615"),
     ("linear", r"/dev/my\ disk 384"),
@@ -76,7 +76,7 @@ const PARAMS: &[(&str, &str)] = &[
     ),
     (
         "raid",
-        "raid10 5 128 raid10_copies 2 raid10_format near 4 - 8:1 - 8:2 - 8:3 - 8:4",
+        "raid10 5 128 raid10_copies 2 raid10_format near 4 8:5 8:1 8:6 8:2 8:7 8:3 8:8 8:4",
     ),
     ("raid", "raid1 4 0 nosync write_mostly 0 2 - 8:1 - 8:2"),
     ("raid", "raid5_n 3 128 delta_disks -1 3 - 8:1 - 8:2 - 8:3"),
@@ -139,16 +139,19 @@ const PARAMS: &[(&str, &str)] = &[
          4392712ba01368efdf14b05c76f9e4df0d53664630b5d48632ed17a137f39076 \
          1234000000000000000000000000000000000000000000000000000000000000",
     ),
-    ("verity", "0 8:0 8:0 512 512 128 16 sha1 00ff -"),
     (
         "verity",
-        "1 8:0 8:1 4096 4096 16 1 sha512 aabb - 12 ignore_corruption restart_on_error \
+        "0 8:0 8:0 512 512 65536 16 sha1 aabbccddeeff00112233445566778899aabbccdd -",
+    ),
+    (
+        "verity",
+        "1 8:0 8:1 4096 4096 8192 1 sha512 aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899 - 12 ignore_corruption restart_on_error \
          ignore_zero_blocks check_at_most_once use_fec_from_device 8:2 fec_blocks 17 fec_start 17 \
          fec_roots 2",
     ),
     (
         "verity",
-        "1 8:0 8:1 4096 4096 16 1 sha256 aabb - 3 panic_on_corruption root_hash_sig_key_desc k",
+        "1 8:0 8:1 4096 4096 8192 1 sha256 aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899 - 3 panic_on_corruption root_hash_sig_key_desc k",
     ),
     ("thin-pool", "252:1 252:2 128 1024 0"),
     (
@@ -212,6 +215,11 @@ const PARAMS: &[(&str, &str)] = &[
     ("vdo", "V4 /dev/dm-1 262144 4096 32768 16380"),
     (
         "vdo",
+        "V4 /dev/dm-1 262144 4096 32768 16380 bioRotationInterval 64 hash 1 logical 3 maxDiscard 1500 \
+         physical 2",
+    ),
+    (
+        "vdo",
         "V4 /dev/loop0 8388608 512 32768 16380 ack 1 bio 4 cpu 2 deduplication on compression off",
     ),
     (
@@ -221,7 +229,7 @@ const PARAMS: &[(&str, &str)] = &[
     ("pcache", "/dev/pmem0 /dev/sdb"),
 ];
 
-const STATUS: &[(&str, &str)] = &[
+pub(crate) const STATUS: &[(&str, &str)] = &[
     ("linear", ""),
     ("striped", "2 8:0 8:16 1 AA"),
     ("striped", "3 8:0 8:16 8:32 1 ADA"),
@@ -298,7 +306,7 @@ const STATUS: &[(&str, &str)] = &[
     ("striped", "1 8:0 1 A of a newer kernel"),
 ];
 
-const MESSAGES: &[(&str, &str)] = &[
+pub(crate) const MESSAGES: &[(&str, &str)] = &[
     ("dust", "addbadblock 60"),
     ("dust", "addbadblock 60 3"),
     ("dust", "removebadblock 60"),
@@ -476,4 +484,86 @@ fn keys_are_hidden() {
             .to_string()
             .contains("5ec7e7")
     );
+}
+
+#[test]
+fn replies_are_written_as_they_are_read() {
+    for (name, message, reply) in REPLIES {
+        let typed = kind(name).message(Reader::new(message)).expect(message);
+        let read = typed
+            .reply(reply)
+            .unwrap_or_else(|error| panic!("{reply}: {error}"));
+        assert_eq!(read.to_string(), reply.trim_end(), "{name} {message}");
+    }
+    let count = kind("dust").message(Reader::new("countbadblocks"));
+    assert_eq!(
+        count.and_then(|count| count.reply("countbadblocks: 895 badblock(s) found")),
+        Ok(typed::Reply::Dust(typed::dust::Reply::Count(895)))
+    );
+}
+
+/// What some messages are answered.
+const REPLIES: &[(&str, &str, &str)] = &[
+    ("linear", "@stats_create - /4", "0"),
+    (
+        "linear",
+        "@stats_list",
+        "0: 0+65536 16384 - -\n1: 0+4096 8 dmstats aux precise_timestamps histogram:1,10,100\n",
+    ),
+    (
+        "linear",
+        "@stats_print 0",
+        "0+8 1 0 8 2 3 0 24 5 0 6 7 2 5\n8+8 0 0 0 0 0 0 0 0 -1 0 0 0 0 1:2:3\n",
+    ),
+    (
+        "dust",
+        "queryblock 72",
+        "dust_query_block: block 72 found in badblocklist",
+    ),
+    (
+        "dust",
+        "queryblock 72",
+        "dust_query_block: block 72 not found in badblocklist",
+    ),
+    (
+        "dust",
+        "countbadblocks",
+        "countbadblocks: 895 badblock(s) found",
+    ),
+    (
+        "dust",
+        "clearbadblocks",
+        "dust_clear_badblocks: badblocks cleared",
+    ),
+    (
+        "dust",
+        "clearbadblocks",
+        "dust_clear_badblocks: no badblocks found",
+    ),
+    ("dust", "listbadblocks", "1\n60\n67\n"),
+    ("dust", "listbadblocks", ""),
+    (
+        "vdo",
+        "stats",
+        "{ version : 36, dataBlocksUsed : 0, mode : normal, packer : \
+         { compressedFragmentsWritten : 0, }, journal : { entries : { started : 1, }, }, \
+         inRecoveryMode : 0, }",
+    ),
+    // Of a kernel to come.
+    ("era", "checkpoint", "any words"),
+];
+
+#[test]
+fn message_without_its_key_has_something_else() {
+    let hidden = |text| typed::message_without_keys(text, |key| Some("0".repeat(key.len())));
+    assert_eq!(hidden("key set 00ff"), Some("key set 0000".into()));
+    for open in [
+        "key set :32:logon:my",
+        "key set -",
+        "key wipe",
+        "create_thin 0",
+        "",
+    ] {
+        assert_eq!(hidden(open), None, "{open}");
+    }
 }

@@ -59,6 +59,10 @@ const CHECKS: &[(&str, Check)] = &[
         typed::kernel_refuses_what_we_refuse,
     ),
     (
+        "typed_wrong_sets_are_wrong_to_both",
+        typed::wrong_sets_are_wrong_to_both,
+    ),
+    (
         "kernel_finds_the_same_partitions",
         labels::kernel_finds_the_same_partitions,
     ),

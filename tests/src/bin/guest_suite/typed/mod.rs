@@ -1,0 +1,207 @@
+//! Typed parameters, status and messages, held to the kernel's.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use dm_core::client::Dm;
+use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::devid::DevId;
+use dm_core::error::DmError;
+use dm_core::names::DmName;
+use dm_core::table::TableLine;
+use dm_core::version::Version;
+use dm_linux::Linux;
+
+mod good;
+#[path = "../../../../../dm-core/tests/typed/rows.rs"]
+mod rows;
+#[path = "../../../../../dm-core/tests/typed/sets.rs"]
+mod sets;
+mod wrong;
+
+pub(crate) use self::good::parameters_are_the_kernels;
+pub(crate) use self::wrong::{kernel_refuses_what_we_refuse, wrong_sets_are_wrong_to_both};
+
+use self::sets::{DISKS, Set, Sets};
+
+/// The kernel, and what it has.
+struct Kernel {
+    dm: Dm<Linux>,
+    /// Such as `6.12`.
+    series: (u32, u32),
+    targets: BTreeMap<String, Version>,
+}
+
+impl Kernel {
+    fn open() -> Result<Kernel, String> {
+        let dm = Dm::new(Linux::open().map_err(|error| error.report())?);
+        let targets = dm.targets().map_err(|error| error.report())?;
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease")
+            .map_err(|error| format!("osrelease: {error}"))?;
+        Ok(Kernel {
+            dm,
+            series: series(&release).ok_or("the kernel's release has no numbers")?,
+            targets: targets
+                .into_iter()
+                .map(|target| (target.name.as_str().to_owned(), target.version))
+                .collect(),
+        })
+    }
+
+    /// Whether sets like this one are for newer kernels alone.
+    fn is_too_old(&self, set: &Set) -> bool {
+        let from = set.from.as_deref().and_then(series);
+        from.is_some_and(|from| self.series < from)
+    }
+
+    fn version(&self, target: &str) -> Option<Version> {
+        self.targets.get(target).copied()
+    }
+}
+
+fn series(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release
+        .split(['.', '-', '\n'])
+        .map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// The device that a target's sets stand on, which goes with the value.
+struct Below<'a> {
+    device: Option<Device<'a>>,
+    /// Its number, as a word, and its sectors.
+    under: (String, u64),
+}
+
+impl<'a> Below<'a> {
+    fn new(kernel: &'a Kernel, text: &str) -> Result<Below<'a>, String> {
+        let none = || ("none".to_owned(), 0);
+        let Some(set) = sets::read(text, sets::over("none")).under else {
+            return Ok(Below {
+                device: None,
+                under: none(),
+            });
+        };
+        wipe()?;
+        let device = Device::new(kernel, "below").map_err(|error| error.report())?;
+        device.activate(&line(&set.target, set.length, &set.params)?)?;
+        for (_, message) in &set.messages {
+            device.tell(message)?;
+        }
+        let info = kernel.dm.info(device.id.clone(), Slot::Active);
+        let number = info.map_err(|error| error.report())?.number;
+        Ok(Below {
+            device: Some(device),
+            under: (number.to_string(), set.length),
+        })
+    }
+
+    fn sets(&self, text: &str) -> Sets {
+        sets::read(text, sets::over(&self.under.0))
+    }
+
+    /// Makes the disks empty again, unless something stands on them.
+    fn wipe(&self) -> Result<(), String> {
+        match self.device {
+            None => wipe(),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Makes disks begin with zeroes again: a target would find its metadata there.
+fn wipe() -> Result<(), String> {
+    let zeroes = vec![0; 1 << 20];
+    for at in 0..DISKS.len() {
+        let disk = format!("/dev/ram{at}");
+        OpenOptions::new()
+            .write(true)
+            .open(&disk)
+            .and_then(|mut file| {
+                file.write_all(&zeroes)?;
+                file.sync_all()
+            })
+            .map_err(|error| format!("{disk}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// A kernel's device that goes with the value.
+struct Device<'a> {
+    kernel: &'a Kernel,
+    id: DevId,
+}
+
+impl<'a> Device<'a> {
+    fn new(kernel: &'a Kernel, name: &str) -> Result<Device<'a>, DmError> {
+        let name = DmName::new(name).expect("it is a name");
+        kernel.dm.create(Create::new(name.clone()))?;
+        Ok(Device {
+            kernel,
+            id: DevId::from(name),
+        })
+    }
+
+    fn load(&self, line: &TableLine) -> Result<(), DmError> {
+        let load = Load::new(self.id.clone(), vec![line.clone()]);
+        self.kernel.dm.load(match line.target.as_str() {
+            "verity" => load.read_only(),
+            _ => load,
+        })?;
+        Ok(())
+    }
+
+    fn activate(&self, line: &TableLine) -> Result<(), String> {
+        self.load(line).map_err(|error| error.report())?;
+        self.resume()
+    }
+
+    fn resume(&self) -> Result<(), String> {
+        let resumed = self
+            .kernel
+            .dm
+            .resume(self.id.clone(), SuspendOptions::default());
+        resumed.map(|_| ()).map_err(|error| error.report())
+    }
+
+    fn suspend(&self) -> Result<(), String> {
+        let suspended = self
+            .kernel
+            .dm
+            .suspend(self.id.clone(), SuspendOptions::default());
+        suspended.map(|_| ()).map_err(|error| error.report())
+    }
+
+    fn tell(&self, message: &str) -> Result<Option<String>, String> {
+        let sector = dm_core::units::Sector::ZERO;
+        self.kernel
+            .dm
+            .message(self.id.clone(), sector, message.to_owned())
+            .map_err(|error| format!("{message}: {}", error.report()))
+    }
+}
+
+impl Drop for Device<'_> {
+    fn drop(&mut self) {
+        let removed = self
+            .kernel
+            .dm
+            .remove(self.id.clone(), RemoveMode::default());
+        if let Err(error) = removed {
+            println!("the device stays: {}", error.report());
+        }
+    }
+}
+
+fn line(target: &str, length: u64, params: &str) -> Result<TableLine, String> {
+    let line = format!("0 {length} {target} {params}");
+    line.parse().map_err(|error| format!("{line}: {error}"))
+}
+
+/// What the kernel logged last, which says why it refused something.
+fn logged() -> String {
+    let words = crate::shell::run("dmesg").unwrap_or_default();
+    let lines: Vec<&str> = words.lines().rev().take(6).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}

@@ -1,0 +1,165 @@
+//! What the kernel does not take: neither do we, and the other way round.
+
+use std::collections::BTreeSet;
+
+use dm_core::table::{ParamError, Reason};
+use dm_core::typed::{self, Kind, Reader};
+
+use super::rows;
+use super::sets::{self, Disks, FILES, Set};
+use super::{Below, Device, Kernel, line, wipe};
+
+/// The least that a target has.
+const LEAST: usize = 20;
+
+/// What kernels take although it is wrong: numbers that do not fit lose their upper bits, and the
+/// check of the stripe's index is off by one.
+const TAKEN: &[(&str, &str)] = &[
+    ("linear", "8:0 18446744073709551616"),
+    ("delay", "8:0 0 4294967296"),
+    ("unstriped", "2 256 2 8:0 0"),
+];
+
+/// Every set of parameters that is refused with a reason, the kernel refuses, too.
+pub(crate) fn kernel_refuses_what_we_refuse() -> Result<(), String> {
+    let kernel = Kernel::open()?;
+    let device = Device::new(&kernel, "typed").map_err(|error| error.report())?;
+    let (mut refused, mut taken) = (0, Vec::new());
+    for (target, params, said) in rows::refusals() {
+        if kernel.version(target).is_none() || TAKEN.contains(&(target, params)) {
+            continue;
+        }
+        let params = params
+            .replace("8:0", "1:0")
+            .replace("8:16", "1:1")
+            .replace("8:32", "1:2")
+            .replace("8:48", "1:3")
+            .replace("8:1 ", "1:1 ");
+        wipe()?;
+        match device.load(&line(target, 65_536, &params)?) {
+            Err(_) => refused += 1,
+            Ok(()) => taken.push(format!("{target} {params} ({said})")),
+        }
+    }
+    println!("{refused} wrong sets of parameters");
+    match taken.is_empty() {
+        true => Ok(()),
+        false => Err(format!("the kernel takes:\n{}", taken.join("\n"))),
+    }
+}
+
+/// Wrong sets, of which many are made of right ones: what we refuse, the kernel refuses.
+pub(crate) fn wrong_sets_are_wrong_to_both() -> Result<(), String> {
+    let kernel = Kernel::open()?;
+    let mut wrong = Vec::new();
+    for (target, text) in FILES {
+        let Some(kind) = typed::kind(target) else {
+            wrong.push(format!("{target} is no kind"));
+            continue;
+        };
+        if kernel.version(target).is_none() {
+            continue;
+        }
+        let mut counts = Counts::default();
+        compare(&kernel, kind, text, &mut counts)?;
+        let Counts {
+            both,
+            wide,
+            kernels,
+            ours,
+        } = counts;
+        println!(
+            "{target}: {both} wrong sets refused by both; {wide} have numbers that lose their upper \
+             bits; {kernels} refused by the kernel alone"
+        );
+        for reason in &ours {
+            println!("  wrong: {reason}");
+        }
+        wrong.extend(ours);
+        if both < LEAST && kernel.series >= (6, 12) {
+            wrong.push(format!("{target}: only {both} wrong sets"));
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n")),
+    }
+}
+
+/// Who refused how many.
+#[derive(Default)]
+struct Counts {
+    both: usize,
+    /// The kernel took them, since a number of theirs loses its upper bits.
+    wide: usize,
+    kernels: usize,
+    /// Each is a defect.
+    ours: Vec<String>,
+}
+
+fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Result<(), String> {
+    let below = Below::new(kernel, text)?;
+    let sets = below.sets(text);
+    let told = |sets: &[Set]| -> Vec<Set> {
+        let fit = sets.iter().filter(|set| !kernel.is_too_old(set));
+        fit.cloned().collect()
+    };
+    let (bad, taken) = (told(&sets.bad), told(&sets.taken));
+    let good = told(&sets.good);
+    let made = good.iter().filter(|set| set.vary);
+    let made = made.flat_map(sets::variations);
+    below.wipe()?;
+    let mut seen = BTreeSet::new();
+    let named = bad.len() + taken.len();
+    for (at, set) in bad.iter().chain(&taken).cloned().chain(made).enumerate() {
+        if !seen.insert((set.length, set.params.clone())) {
+            continue;
+        }
+        let name = format!("{} {} {}", set.length, kind.name, set.params);
+        let ours = check(kernel, &below, kind, &set);
+        // Only the first table of a device is held to the devices' sizes at load.
+        let device = Device::new(kernel, "typed").map_err(|error| error.report())?;
+        let kernels = device.load(&line(kind.name, set.length, &set.params)?);
+        match (ours, &kernels) {
+            (Err(_), Err(_)) => counts.both += 1,
+            (Err(_), Ok(())) if taken.iter().any(|taken| taken.params == set.params) => {}
+            (Err(error), Ok(())) if loses_bits(&error) => counts.wide += 1,
+            (Err(error), Ok(())) => counts
+                .ours
+                .push(format!("the kernel takes {name} ({error})")),
+            (Ok(()), Err(_)) if at < named => {
+                counts.ours.push(format!("we take {name}"));
+            }
+            (Ok(()), Err(_)) => counts.kernels += 1,
+            (Ok(()), Ok(())) if at < named => counts.ours.push(format!("both take {name}")),
+            (Ok(()), Ok(())) => {}
+        }
+        drop(device);
+        if kernels.is_ok() {
+            below.wipe()?;
+        }
+    }
+    Ok(())
+}
+
+fn check(kernel: &Kernel, below: &Below<'_>, kind: &Kind, set: &Set) -> Result<(), ParamError> {
+    let mut disks = Disks {
+        under: (&below.under.0, below.under.1),
+    };
+    let length = dm_core::units::SectorCount(set.length);
+    let mut reader = Reader::new(&set.params).mapping(length).over(&mut disks);
+    if let Some(version) = kernel.version(kind.name) {
+        reader = reader.for_version(version);
+    }
+    kind.params(reader).map(|_| ())
+}
+
+/// Whether the word that is wrong is a number of which the kernel reads the lower bits alone.
+fn loses_bits(error: &ParamError) -> bool {
+    let reason = matches!(
+        error.reason,
+        Reason::TooLarge { .. } | Reason::OutOfRange { .. } | Reason::TooFewWords { .. }
+    );
+    let number = error.word.as_ref().and_then(|(_, word)| word.parse().ok());
+    reason && number.is_some_and(|number: u128| number > u32::MAX.into())
+}
