@@ -5,6 +5,7 @@ use std::path::Path;
 
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::table::TableError;
 use serde_json::{Map, Value, json};
 
 /// A failed verb: the error, what may help, and further errors of a verb over several devices.
@@ -65,7 +66,10 @@ impl Failure {
     /// The same with something that may help.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
-        self.0.hints.push(hint.into());
+        let hint = hint.into();
+        if !self.0.hints.contains(&hint) {
+            self.0.hints.push(hint);
+        }
         self
     }
 
@@ -142,7 +146,9 @@ impl Failure {
 
 impl From<DmError> for Failure {
     fn from(error: DmError) -> Failure {
-        let (hints, more) = (Vec::new(), Vec::new());
+        let table = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        let remedy = table.and_then(TableError::remedy);
+        let (hints, more) = (remedy.into_iter().collect(), Vec::new());
         Failure(Box::new(Parts {
             error,
             usage: false,

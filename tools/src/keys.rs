@@ -1,6 +1,7 @@
 //! Which words of a table line are keys, and may be neither shown nor written down.
 
-use dm_core::table::{TableLine, Words};
+use dm_core::table::TableLine;
+use dm_core::typed::without_keys;
 
 /// What stands in a file where a key was.
 const MASK: &str = "-";
@@ -18,7 +19,7 @@ impl Masked {
     /// Takes the keys out of a line.
     pub(crate) fn of(line: &TableLine) -> Masked {
         let mut line = line.clone();
-        let params = replace_keys(&line, |key| (key != MASK).then(|| MASK.into()));
+        let params = without_keys(&line, |key| (key != MASK).then(|| MASK.into()));
         let keyed = params.is_some();
         line.params = params.unwrap_or(line.params);
         Masked {
@@ -30,47 +31,9 @@ impl Masked {
 
 /// Writes a digit 0 for each byte of a key, as dmsetup shows tables.
 pub(crate) fn hide(line: &mut TableLine) {
-    if let Some(params) = replace_keys(line, |key| Some("0".repeat(key.len()))) {
+    if let Some(params) = without_keys(line, |key| Some("0".repeat(key.len()))) {
         line.params = params;
     }
-}
-
-/// A line's parameters with other words for its keys; `None` if they stay as they are.
-///
-/// # Source
-/// crypt and inlinecrypt: the second word, unless `:` says that the key is in a keyring.
-/// integrity: what follows the algorithm in `internal_hash:`, `journal_crypt:`, `journal_mac:`.
-fn replace_keys(line: &TableLine, other: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let key_at: fn(usize, &str) -> Option<usize> = match line.target.as_str() {
-        "crypt" | "inlinecrypt" => second_word,
-        "integrity" => behind_algorithm,
-        _ => return None,
-    };
-    let mut replaced = false;
-    let mut rest = Words::new(&line.params);
-    let mut words = Vec::new();
-    while let Ok(word) = rest.next("word") {
-        let key = key_at(word.place, &word.text).map(|at| word.text.split_at(at));
-        match key.and_then(|(head, key)| Some(format!("{head}{}", other(key)?))) {
-            Some(word) => {
-                replaced = true;
-                words.push(word);
-            }
-            None => words.push(word.text.into_owned()),
-        }
-    }
-    replaced.then(|| words.join(" "))
-}
-
-fn second_word(place: usize, word: &str) -> Option<usize> {
-    (place == 2 && !word.starts_with(':')).then_some(0)
-}
-
-fn behind_algorithm(_: usize, word: &str) -> Option<usize> {
-    let (option, rest) = word.split_once(':')?;
-    let (_, key) = rest.split_once(':')?;
-    matches!(option, "internal_hash" | "journal_crypt" | "journal_mac")
-        .then(|| word.len() - key.len())
 }
 
 #[cfg(test)]
@@ -124,6 +87,24 @@ mod tests {
                 "0 8 crypt aes-xts-plain64 :64:logon:k 0 1:0 0",
             ),
             ("0 8 linear 1:0  0", "0 8 linear 1:0  0"),
+            (
+                r"0 8 crypt aes-xts-plain64 01 0 /my\ disk 0",
+                r"0 8 crypt aes-xts-plain64 00 0 /my\ disk 0",
+            ),
+            // A wrong line's keys, too: of the option that is wrong, and behind it.
+            (
+                "0 8 integrity 1:0 x 32 J 9 journal_mc:hmac(sha256):ab internal_hash:hmac(md5):cd",
+                "0 8 integrity 1:0 x 32 J 9 journal_mc:hmac(sha256):00 internal_hash:hmac(md5):00",
+            ),
+            (
+                "0 8 crypt aes 0123x 0 1:0 0 9 what",
+                "0 8 crypt aes 00000 0 1:0 0 9 what",
+            ),
+            (
+                "0 8 integrity 1:0 0 32 J 1 meta_device:1:1",
+                "0 8 integrity 1:0 0 32 J 1 meta_device:1:1",
+            ),
+            ("0 8 unknown key 1234", "0 8 unknown key 1234"),
         ] {
             assert_eq!(shown(line), hidden);
         }

@@ -11,6 +11,7 @@ const TABLE: &str = "0 65536 striped 2 128 8:0 0 8:16 384\n65536 8 zero\n";
 
 const EXPLAINED: &str = "\
 0 65536 striped: chunks dealt to devices in turn
+  START LENGTH striped N CHUNK DEV OFFSET [DEV OFFSET …]
   sectors 0 to 65535, 33554432 bytes
     1  2     number of stripes
     2  128   chunk size
@@ -19,6 +20,7 @@ const EXPLAINED: &str = "\
     5  8:16  device
     6  384   start sector on the device
 65536 8 zero: reads as zeroes, takes any write
+  START LENGTH zero
   sectors 65536 to 65543, 4096 bytes
 ";
 
@@ -81,6 +83,72 @@ fn status_has_numbers_in_json() {
     assert_eq!(typed["data"], json!({ "part": 3, "whole": 512 }));
     assert_eq!(typed["mode"], "read_write");
     assert_eq!(typed["needs_check"], false);
+}
+
+#[test]
+fn each_option_is_explained_by_its_page() {
+    let home = Home::new();
+    let table = "0 8 crypt aes-xts-plain64 :32:logon:k 0 8:0 0 2 no_read_workqueue sector_size:512";
+    let ended = home.run(&["explain", "--table", table]);
+    for said in [
+        "option: reads are decrypted at once, not on a worker; else off; since 1.22.0, Linux 5.9",
+        "option: what is encrypted as one; 512, 1024, 2048 or 4096; else 512; since 1.17.0, Linux 4.12",
+        ":32:logon:k ",
+    ] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
+    let ended = home.run(&["explain", "--json", "--table", table]);
+    let document: Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    let option = &document["lines"][0]["words"][6]["option"];
+    assert_eq!(option["word"], "no_read_workqueue");
+    assert_eq!(option["linux"], "5.9");
+}
+
+#[test]
+fn a_target_has_its_syntax_and_options() {
+    let home = Home::new();
+    let ended = home.run(&["explain", "--target", "flakey"]);
+    assert!(
+        ended
+            .stdout
+            .contains("  START LENGTH flakey DEV OFFSET UP DOWN [N FEATURE …]\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.contains("\n  drop_writes: writes are dropped"),
+        "{}",
+        ended.stdout
+    );
+    let ended = home.run(&["explain", "--target", "flaky"]);
+    assert_eq!(ended.code, Some(4));
+    assert!(
+        ended.stderr.contains("hint: there is a target flakey"),
+        "{}",
+        ended.stderr
+    );
+    for verb in ["explain", "check"] {
+        let ended = home.run(&[verb, "--help"]);
+        let syntax = "  START LENGTH linear DEV OFFSET\n";
+        assert!(ended.stdout.contains(syntax), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn lines_are_counted_as_the_user_wrote_them() {
+    let home = Home::new();
+    let table = "# a comment\n\n0 8 linear 8:0\n";
+    for verb in ["explain", "check"] {
+        let ended = home.run(&[verb, "--table", table]);
+        assert_eq!(ended.code, Some(6));
+        assert!(
+            ended.stderr.contains("line 3: linear: the start sector"),
+            "{}",
+            ended.stderr
+        );
+        let hint = "hint: a line is START LENGTH linear DEV OFFSET";
+        assert_eq!(ended.stderr.matches(hint).count(), 1, "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -9,20 +9,23 @@ use dm_core::component::OpenError;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use dm_core::error::DmError;
-use dm_core::typed::{self, Checker, DeviceFacts, Devices};
+use dm_core::table::TableLine;
+use dm_core::typed::{self, Checker, DeviceFacts, Devices, Reader, Role};
 use dm_core::units::SectorCount;
 use dm_core::version::Version;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, escape};
 
 use super::commands::Run;
+use super::explain::syntax_of_all;
 use super::session::Session;
 use super::table_text::TableSource;
 
 /// A table to be checked. Nothing is changed, and no driver is asked unless it is to be.
 #[derive(Debug, Args)]
+#[command(after_long_help = syntax_of_all())]
 pub(super) struct Check {
     #[command(flatten)]
     source: TableSource,
@@ -68,9 +71,32 @@ impl Run for Check {
             Failure::from(DmError::from(error))
         });
         Failure::all(failures.collect())?;
+        let ignored = table.lines.iter().zip(&table.places);
+        let ignored: Vec<String> = ignored
+            .flat_map(|(line, place)| ignored_words(line, *place))
+            .collect();
+        for text in &ignored {
+            eprintln!("dmctl: {}", escape::printable(text));
+        }
+        answer.field("ignored", ignored);
         session.note(|| format!("{} lines are right", table.lines.len()));
         Ok(())
     }
+}
+
+/// What of a line the driver will not look at.
+fn ignored_words(line: &TableLine, place: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(kind) = typed::kind(line.target.as_str()) {
+        let _ = kind.params(Reader::new(&line.params).noting(&mut notes));
+    }
+    let ignored = notes.iter().filter(|note| note.role == Role::Ignored);
+    ignored
+        .map(|note| {
+            let (target, at, word) = (&line.target, note.place, &note.text);
+            format!("line {place}: {target}: word {at} {word:?} is ignored by the driver")
+        })
+        .collect()
 }
 
 /// The files and block devices of this machine.

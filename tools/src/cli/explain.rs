@@ -1,14 +1,13 @@
 //! `dmctl explain`.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use dm_core::command::Slot;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{TableError, TableLine};
 use dm_core::target::FlushMode;
-use dm_core::typed::{self, Note, Reader};
+use dm_core::typed::{self, KINDS, Kind, Note, OptionRow, Reader, Role};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -17,16 +16,21 @@ use crate::output::{Answer, escape, json};
 use super::commands::Run;
 use super::devices::device;
 use super::session::Session;
+use super::table_text::TableSource;
 
 /// Lines whose meaning is to be shown.
 #[derive(Debug, Args)]
+#[command(after_long_help = syntax_of_all())]
 pub(super) struct Explain {
     /// A file with lines, a device whose table and status are meant, or -, which is stdin
-    #[arg(value_name = "FILE|DEV", required_unless_present = "table")]
+    #[arg(value_name = "FILE|DEV", required_unless_present_any = ["table", "target"])]
     source: Option<String>,
     /// The lines themselves
     #[arg(long, value_name = "TABLE", conflicts_with = "source")]
     table: Option<String>,
+    /// A target whose syntax and options are meant
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["source", "table", "status"])]
+    target: Option<String>,
     /// The lines are of a status, not of a table
     #[arg(long)]
     status: bool,
@@ -39,16 +43,26 @@ enum Text {
     Status,
 }
 
+/// What `--help` shows: the syntax of each target, from its page in docs/targets.
+pub(super) fn syntax_of_all() -> String {
+    let lines = KINDS.iter().map(|kind| format!("  {}\n", kind.syntax()));
+    format!("Lines of tables:\n{}", lines.collect::<String>())
+}
+
 impl Run for Explain {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        if let Some(target) = &self.target {
+            return of_target(target, answer);
+        }
         let mut explained = Explained::default();
-        let result = match self.lines()? {
-            Some(lines) => {
+        let result = match self.text() {
+            Some(source) => {
                 let text = match self.status {
                     true => Text::Status,
                     false => Text::Params,
                 };
-                explained.all(&lines, text)
+                let table = source.read_as_it_stands()?;
+                explained.all(&table.lines, &table.places, text)
             }
             None => self.live(session, &mut explained),
         };
@@ -59,29 +73,16 @@ impl Run for Explain {
 }
 
 impl Explain {
-    /// The lines of a text; `None` if a device is meant.
-    fn lines(&self) -> Result<Option<Vec<TableLine>>, Failure> {
-        let text = match (&self.table, self.source.as_deref()) {
-            (Some(table), _) => table.clone(),
-            (None, Some("-")) => {
-                let mut text = String::new();
-                let stdin = Path::new("stdin");
-                io::stdin()
-                    .lock()
-                    .read_to_string(&mut text)
-                    .map_err(|error| Failure::io("read", stdin, &error))?;
-                text
+    /// Where lines are to be read from; `None` if a device is meant.
+    fn text(&self) -> Option<TableSource> {
+        match (&self.table, self.source.as_deref()) {
+            (Some(table), _) => Some(TableSource::of(Some(table.clone()), None)),
+            (None, Some("-")) => Some(TableSource::of(None, None)),
+            (None, Some(file)) if Path::new(file).is_file() => {
+                Some(TableSource::of(None, Some(file.into())))
             }
-            (None, source) => {
-                let file = PathBuf::from(source.unwrap_or_default());
-                if !file.is_file() {
-                    return Ok(None);
-                }
-                std::fs::read_to_string(&file)
-                    .map_err(|error| Failure::io("read", &file, &error))?
-            }
-        };
-        Ok(Some(TableLine::parse_table(&text).map_err(DmError::from)?))
+            _ => None,
+        }
     }
 
     fn live(&self, session: &Session, explained: &mut Explained) -> Result<(), Failure> {
@@ -92,10 +93,36 @@ impl Explain {
         let status = dm.status(id.clone(), Slot::Active, FlushMode::NoFlush);
         let (_, status) = status.map_err(explain)?;
         explained.text.push_str("table\n");
-        explained.all(&table, Text::Params)?;
+        explained.all(&table, &[], Text::Params)?;
         explained.text.push_str("status\n");
-        explained.all(&status, Text::Status)
+        explained.all(&status, &[], Text::Status)
     }
+}
+
+/// Shows the syntax and the options of a target.
+fn of_target(name: &str, answer: &mut Answer) -> Result<(), Failure> {
+    let Some(kind) = typed::kind(name) else {
+        let failure = Failure::because(ErrorKind::NotFound, format!("nothing is known of {name}"));
+        let near = typed::nearest(name, KINDS.iter().map(|kind| kind.name));
+        let hint = near.map(|near| format!("there is a target {near}"));
+        return Err(hint.into_iter().fold(failure, Failure::hint));
+    };
+    answer.text = format!("{}: {}\n  {}\n", kind.name, kind.about, kind.syntax());
+    let options: Vec<OptionRow> = kind.page().options().collect();
+    for option in &options {
+        let value = match option.value {
+            "" => String::new(),
+            value if option.word.ends_with(':') => value.into(),
+            value => format!(" {value}"),
+        };
+        let line = format!("  {}{value}: {}\n", option.word, meaning(option));
+        answer.text.push_str(&line);
+    }
+    answer.field("target", kind.name);
+    answer.field("about", kind.about);
+    answer.field("syntax", kind.syntax());
+    answer.field("options", options.iter().map(option).collect::<Value>());
+    Ok(())
 }
 
 /// What is shown.
@@ -106,11 +133,13 @@ struct Explained {
 }
 
 impl Explained {
-    /// Explains lines, also those behind a wrong one.
-    fn all(&mut self, lines: &[TableLine], text: Text) -> Result<(), Failure> {
+    /// Explains lines, also those behind a wrong one. `places` are theirs in the text that the user
+    /// wrote.
+    fn all(&mut self, lines: &[TableLine], places: &[usize], text: Text) -> Result<(), Failure> {
         let mut wrong = Vec::new();
         for (at, line) in lines.iter().enumerate() {
-            wrong.extend(self.line(at + 1, line, text).err());
+            let place = places.get(at).copied().unwrap_or(at + 1);
+            wrong.extend(self.line(place, line, text).err());
         }
         Failure::all(wrong)
     }
@@ -135,12 +164,15 @@ impl Explained {
         let places = format!("{start} {length} {target}");
         self.text
             .push_str(&format!("{}: {about}\n", escape::printable(&places)));
+        if let Some(kind) = kind.filter(|_| text == Text::Params) {
+            self.text.push_str(&format!("  {}\n", kind.syntax()));
+        }
         self.text.push_str(&format!(
             "  sectors {start} to {}, {} bytes\n",
             start.0.saturating_add(length.0).saturating_sub(1),
             u128::from(length.0) * 512,
         ));
-        self.words(&notes);
+        self.words(kind, &notes);
         let typed = match &read {
             Some(Ok(typed)) => typed.clone(),
             _ => Value::Null,
@@ -150,7 +182,8 @@ impl Explained {
             "length": length.0,
             "target": target.as_str(),
             "about": about,
-            "words": notes.iter().map(word).collect::<Value>(),
+            "syntax": kind.map(Kind::syntax),
+            "words": notes.iter().map(|note| word(kind, note)).collect::<Value>(),
             "typed": typed,
         }));
         match read {
@@ -166,20 +199,65 @@ impl Explained {
         }
     }
 
-    fn words(&mut self, notes: &[Note]) {
+    fn words(&mut self, kind: Option<&Kind>, notes: &[Note]) {
         let width = notes.iter().map(|note| note.text.chars().count());
         let width = width.max().unwrap_or(0).min(40);
         for note in notes {
+            let meaning = row(kind, note).map(|row| format!(": {}", meaning(&row)));
             self.text.push_str(&format!(
-                "  {:>3}  {:width$}  {}\n",
+                "  {:>3}  {:width$}  {}{}\n",
                 note.place,
                 escape::printable(&note.text),
-                note.what
+                note.what,
+                meaning.unwrap_or_default(),
             ));
         }
     }
 }
 
-fn word(note: &Note) -> Value {
-    json!({ "place": note.place, "text": note.text, "what": note.what })
+/// What the target's page says of a word that is an option.
+fn row(kind: Option<&Kind>, note: &Note) -> Option<OptionRow> {
+    let keyed = matches!(note.role, Role::Key { at } if at > 0);
+    let kind = kind.filter(|_| keyed || note.role == Role::Option)?;
+    kind.option(&note.text)
+}
+
+/// What an option does, its values, what is without it, and since when it is known.
+fn meaning(option: &OptionRow) -> String {
+    let plain = |text: &str| text.replace('`', "");
+    let mut text = plain(option.about);
+    for (before, part) in [("; ", option.values), ("; else ", option.default)] {
+        if !part.is_empty() {
+            text.push_str(&format!("{before}{}", plain(part)));
+        }
+    }
+    if let Some(since) = option.since {
+        text.push_str(&format!("; since {}", since.version));
+        if let Some(kernel) = since.kernel {
+            text.push_str(&format!(", Linux {kernel}"));
+        }
+    }
+    text
+}
+
+fn word(kind: Option<&Kind>, note: &Note) -> Value {
+    let row = row(kind, note);
+    json!({
+        "place": note.place,
+        "text": note.text,
+        "what": note.what,
+        "option": row.as_ref().map(option),
+    })
+}
+
+fn option(row: &OptionRow) -> Value {
+    json!({
+        "word": row.word,
+        "value": row.value,
+        "about": row.about,
+        "values": row.values,
+        "default": row.default,
+        "since": row.since.map(|since| since.version.to_string()),
+        "linux": row.since.and_then(|since| since.kernel),
+    })
 }

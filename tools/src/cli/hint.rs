@@ -5,8 +5,8 @@ use std::path::Path;
 use dm_core::command::Slot;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::table::TableLine;
-use dm_core::typed::Checker;
+use dm_core::table::{TableError, TableLine};
+use dm_core::typed::{Checker, distance};
 
 use crate::backend::Place;
 use crate::daemon::journal;
@@ -64,21 +64,34 @@ impl Session {
             .line
             .filter(|_| error.kind == ErrorKind::InvalidTable);
         let mut failure = self.explain(error, device);
+        let known = self
+            .dm()
+            .and_then(|dm| Ok(dm.targets()?))
+            .unwrap_or_default();
+        let version = |name: &str| {
+            let target = known.iter().find(|target| target.name.as_str() == name);
+            target.map(|target| target.version)
+        };
+        let found = Checker::new().for_versions(version).check(lines);
         let Some(at) = line.and_then(|line| line.checked_sub(1)) else {
             // A kernel says no more than that it did not like it.
-            let found = Checker::new().check(lines).into_iter();
-            return found.fold(failure, |failure, error| failure.hint(error.to_string()));
+            return found.into_iter().fold(failure, |failure, error| {
+                let failure = failure.hint(error.to_string());
+                error.remedy().into_iter().fold(failure, Failure::hint)
+            });
         };
+        // A daemon sends the reason in words alone.
+        let remedy = found
+            .iter()
+            .find(|error| error.line == at + 1)
+            .and_then(TableError::remedy);
+        failure = remedy.into_iter().fold(failure, Failure::hint);
         if let Some(place) = places.get(at).filter(|place| **place != at + 1) {
             failure = failure.hint(format!(
                 "line {} of the table is line {place} of {source}",
                 at + 1
             ));
         }
-        let known = self
-            .dm()
-            .and_then(|dm| Ok(dm.targets()?))
-            .unwrap_or_default();
         let target = lines.get(at).map(|line| &line.target);
         if !known.is_empty()
             && target.is_some_and(|name| known.iter().all(|kind| kind.name != *name))

@@ -27,7 +27,7 @@ pub(super) struct TableSource {
 /// A table as the driver is to get it.
 #[derive(Debug)]
 pub(super) struct TableText {
-    /// Its lines; paths in them are absolute.
+    /// Its lines.
     pub(super) lines: Vec<TableLine>,
     /// The place of each line in the text, counted from 1.
     pub(super) places: Vec<usize>,
@@ -65,8 +65,24 @@ impl TableSource {
             .map_err(|failure| failure.about("load", Some(device.to_string())))
     }
 
+    /// The table of an argument, or else of a file, or else of stdin.
+    pub(super) fn of(table: Option<String>, file: Option<PathBuf>) -> TableSource {
+        TableSource { table, file }
+    }
+
     /// Reads the table for no device.
     pub(super) fn read_unnamed(&self) -> Result<TableText, Failure> {
+        let mut table = self.read_as_it_stands()?;
+        for line in &mut table.lines {
+            if let Some(params) = absolute(line)? {
+                line.params = params;
+            }
+        }
+        Ok(table)
+    }
+
+    /// Reads lines, of a table or of a status, whose paths stay as they are.
+    pub(super) fn read_as_it_stands(&self) -> Result<TableText, Failure> {
         let (source, bytes) = match (&self.table, &self.file) {
             (Some(text), _) => ("--table".into(), text.clone().into_bytes()),
             (None, Some(file)) => {
@@ -105,18 +121,13 @@ fn parse(bytes: Vec<u8>, source: String) -> Result<TableText, DmError> {
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         DmError::because(ErrorKind::InvalidTable, format!("line {line}: not UTF-8")).at_line(line)
     })?;
-    let mut lines = TableLine::parse_table(&text)?;
+    let lines = TableLine::parse_table(&text)?;
     let places = text
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.split('#').next().unwrap_or_default().trim().is_empty())
         .map(|(at, _)| at + 1)
         .collect();
-    for line in &mut lines {
-        if let Some(params) = absolute(line)? {
-            line.params = params;
-        }
-    }
     Ok(TableText {
         lines,
         places,
@@ -171,7 +182,8 @@ mod tests {
     use super::*;
 
     fn shown(line: &str) -> String {
-        parse(line.into(), "test".into()).unwrap().lines[0].to_string()
+        let source = TableSource::of(Some(line.into()), None);
+        source.read_unnamed().unwrap().lines[0].to_string()
     }
 
     fn here(name: &str) -> String {
