@@ -60,6 +60,35 @@ impl Hash {
     }
 }
 
+#[cfg(feature = "luks")]
+impl Hash {
+    /// Bytes of a digest.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Hash::Md5 => 16,
+            Hash::Ripemd160 | Hash::Sha1 => 20,
+            Hash::Sha224 => 28,
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
+            Hash::Sha512 => 64,
+        }
+    }
+
+    /// Fills `key` with what PBKDF2 makes of a passphrase.
+    pub(crate) fn pbkdf2(self, passphrase: &[u8], salt: &[u8], iterations: u32, key: &mut [u8]) {
+        let derive = match self {
+            Hash::Md5 => pbkdf2::pbkdf2_hmac::<Md5>,
+            Hash::Ripemd160 => pbkdf2::pbkdf2_hmac::<Ripemd160>,
+            Hash::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>,
+            Hash::Sha224 => pbkdf2::pbkdf2_hmac::<Sha224>,
+            Hash::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>,
+            Hash::Sha384 => pbkdf2::pbkdf2_hmac::<Sha384>,
+            Hash::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>,
+        };
+        derive(passphrase, salt, iterations, key);
+    }
+}
+
 fn digest<D: Digest>(parts: &[&[u8]]) -> Digested {
     let mut hash = D::new();
     parts.iter().for_each(|part| hash.update(part));

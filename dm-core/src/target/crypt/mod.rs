@@ -40,6 +40,8 @@ use crate::version::Version;
 use self::key::KeyBytes;
 use super::{Build, EndIo, Host, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
+#[cfg(feature = "luks")]
+pub(crate) use self::hash::Hash;
 pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
 
 pub use self::spec::{CipherError, CipherSpec};
