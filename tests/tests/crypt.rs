@@ -270,8 +270,12 @@ fn wrong_tables_are_refused_without_their_key() {
             "random IVs are kept by integrity",
         ),
         (
-            "aes-xts-plain64 :32:user:k 0 disk 0".into(),
-            "the engine has no keyring",
+            "aes-xts-plain64 :32:user:no-such-key 0 disk 0".into(),
+            "keyring",
+        ),
+        (
+            "aes-xts-plain64 :32:logon:k 0 disk 0".into(),
+            "only a kernel can use keys of that type",
         ),
         (
             format!("aes-xts-plain64 {KEY} 1 disk 0 1 sector_size:4096"),

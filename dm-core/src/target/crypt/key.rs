@@ -87,6 +87,12 @@ impl Deref for KeyBytes {
     }
 }
 
+impl AsMut<[u8]> for KeyBytes {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes.0[..self.length]
+    }
+}
+
 impl Drop for KeyBytes {
     fn drop(&mut self) {
         self.bytes.0.zeroize();

@@ -6,6 +6,7 @@ mod elephant;
 mod hash;
 mod iv;
 mod key;
+mod keyring;
 mod lmk;
 mod mode;
 mod spec;
@@ -40,9 +41,9 @@ use crate::version::Version;
 use self::key::KeyBytes;
 use super::{Build, EndIo, Host, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
+pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
 #[cfg(feature = "luks")]
 pub(crate) use self::hash::Hash;
-pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
 
 pub use self::spec::{CipherError, CipherSpec};
 
@@ -64,6 +65,8 @@ struct Crypt {
 
 struct State {
     key: KeyBytes,
+    /// What the table calls a keyring's key.
+    keyring: Option<Key>,
     suspended: bool,
 }
 
@@ -123,6 +126,7 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
     }
     let key = read_key(&params.key)?;
     let cipher = SectorCipher::new(&spec, &key, size).map_err(&cipher_error)?;
+    let keyring = keyring_of(&params.key);
     params.key = Key::None;
     // As the kernel's table says it.
     params.options.sector_size = sector_size.filter(|bytes| *bytes != 512);
@@ -135,6 +139,7 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
         cipher: ArcSwapOption::from_pointee(cipher),
         state: Mutex::new(State {
             key,
+            keyring,
             suspended: false,
         }),
     }))
@@ -145,13 +150,21 @@ fn read_key(key: &Key) -> Result<KeyBytes, ParamError> {
     let bytes = match key {
         Key::None => KeyBytes::zeroes(0),
         Key::Hex(hex) => KeyBytes::of_hex(hex.expose()),
-        Key::Keyring { .. } => {
-            return Err(key_error(
-                "the engine has no keyring; give the key in hexadecimal".into(),
-            ));
+        Key::Keyring {
+            bytes,
+            kind,
+            description,
+        } => {
+            let found = keyring::read(*kind, *bytes, description);
+            return found.map_err(key_error);
         }
     };
     bytes.ok_or_else(|| key_error("the key is too long".into()))
+}
+
+/// What a table calls a keyring's key.
+fn keyring_of(key: &Key) -> Option<Key> {
+    matches!(key, Key::Keyring { .. }).then(|| key.clone())
 }
 
 /// What is wrong with the key, without the key.
@@ -211,6 +224,7 @@ impl Crypt {
 
     /// Puts a key in the place of the old one.
     fn set_key(&self, key: &Key) -> Result<(), ParamError> {
+        let keyring = keyring_of(key);
         let key = read_key(key)?;
         let mut state = lock(&self.state);
         if key.len() != state.key.len() {
@@ -224,6 +238,7 @@ impl Crypt {
         let cipher = cipher.map_err(|error| key_error(error.to_string()))?;
         self.cipher.store(Some(Arc::new(cipher)));
         state.key = key;
+        state.keyring = keyring;
         Ok(())
     }
 
@@ -231,6 +246,7 @@ impl Crypt {
     fn wipe_key(&self) {
         let mut state = lock(&self.state);
         self.cipher.store(None);
+        state.keyring = None;
         if let Some(zeroes) = KeyBytes::zeroes(state.key.len()) {
             state.key = zeroes;
         }
@@ -383,15 +399,22 @@ impl Target for Crypt {
     fn params(&self) -> String {
         let mut params = self.params.clone();
         let state = lock(&self.state);
-        if !state.key.is_empty() {
-            let mut hex = String::with_capacity(state.key.len() * 2);
+        let digits = state.key.len() * 2;
+        if let Some(keyring) = &state.keyring {
+            params.key = keyring.clone();
+        } else if !state.key.is_empty() {
+            let mut hex = String::with_capacity(digits);
             for byte in &*state.key {
                 let _ = write!(hex, "{byte:02x}");
             }
             params.key = Key::Hex(Secret::new(hex));
         }
         drop(state);
-        params.to_string()
+        // As long as it gets, so that no shorter copy of the key is left behind.
+        let words = params.cipher.len() + params.area.device.to_string().len();
+        let mut text = String::with_capacity(digits + 2 * words + 256);
+        let _ = write!(text, "{params}");
+        text
     }
 
     fn components(&self, visit: &mut dyn FnMut(&Component)) {
