@@ -19,6 +19,7 @@ pub mod export;
 
 mod backend;
 mod daemon;
+mod dumps;
 mod failure;
 mod keys;
 mod nearest;

@@ -7,11 +7,11 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls,
+    check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls, luks,
     measure, message, mknodes, plist, quickstart, remove, remove_all, rename, resume, run,
     setgeometry, splitname, stats, status, suspend, table, target_version, targets, udevcomplete,
-    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, verity, version, wait,
-    wipe_table,
+    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, verity, version,
+    wait, wipe_table,
 };
 
 /// A verb.
@@ -130,6 +130,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "verity",
         &[],
         "Make, check and repair the trees and codes of verity devices",
+    ),
+    verb::<luks::Luks>(
+        "luks",
+        &[],
+        "Open encrypted volumes, and look after their LUKS headers",
     ),
     verb::<run::Run>(
         "run",

@@ -25,6 +25,7 @@ mod label;
 mod label_rule;
 mod load;
 mod ls;
+mod luks;
 mod measure;
 mod message;
 mod mknodes;

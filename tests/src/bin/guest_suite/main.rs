@@ -16,6 +16,7 @@ mod churn;
 mod counts;
 mod crowd;
 mod crypt;
+mod crypt_luks;
 mod faults;
 mod ioctls;
 mod kernel;
@@ -46,6 +47,10 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "crypt_messages_are_the_kernels",
         crypt::messages_are_the_kernels,
+    ),
+    (
+        "crypt_volumes_open_either_way",
+        crypt_luks::volumes_open_either_way,
     ),
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),

@@ -1,0 +1,100 @@
+//! Volumes that cryptsetup and dmctl open for each other.
+
+use std::fs;
+
+use crate::shell::{output, read_at, run, write_at};
+
+const DISK: &str = "/dev/ram1";
+const NODE: &str = "/dev/mapper/vault";
+
+/// How a volume is made, by whom, and what cryptsetup calls it.
+const CASES: &[(&str, &str)] = &[
+    (
+        "cryptsetup luksFormat --batch-mode --type luks1 --pbkdf-force-iterations 1000",
+        "LUKS1",
+    ),
+    (
+        "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf-force-iterations 4 \
+         --pbkdf-memory 64 --pbkdf-parallel 1",
+        "LUKS2",
+    ),
+    (
+        "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 \
+         --pbkdf-force-iterations 1000 --sector-size 512 -c aes-cbc-essiv:sha256 -s 256",
+        "LUKS2",
+    ),
+    (
+        "dmctl luks format --force --type luks1 --iterations 1000",
+        "LUKS1",
+    ),
+    (
+        "dmctl luks format --force --iterations 4 --memory 64 --parallel 1",
+        "LUKS2",
+    ),
+    (
+        "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --sector-size 2048 \
+         -c aes-cbc-plain64 -s 256",
+        "LUKS2",
+    ),
+];
+
+/// What one wrote is read where the other opened it, and each closes the other's device.
+pub(crate) fn volumes_open_either_way() -> Result<(), String> {
+    let pass = "/tmp/luks-pass";
+    fs::write(pass, "a passphrase").map_err(|error| format!("{pass}: {error}"))?;
+    for (format, kind) in CASES {
+        let done =
+            run(&format!("{format} {DISK} --key-file {pass}")).and_then(|_| either_way(pass, kind));
+        done.map_err(|reason| format!("{format}: {reason}"))?;
+    }
+    fs::remove_file(pass).map_err(|error| format!("{pass}: {error}"))
+}
+
+fn either_way(pass: &str, kind: &str) -> Result<(), String> {
+    let ours = format!("dmctl --backend linux luks open {DISK} vault --key-file {pass}");
+    let theirs = format!("cryptsetup open {DISK} vault --key-file {pass}");
+    let (our_close, their_close) = (
+        "dmctl --backend linux luks close vault",
+        "cryptsetup close vault",
+    );
+    let look = |open: &str| -> Result<(String, String), String> {
+        run(open)?;
+        let (_, status, _) = output("cryptsetup status vault")?;
+        let uuid = run("dmsetup info -c --noheadings -o uuid vault")?;
+        if !status.contains(kind) {
+            return Err(format!("cryptsetup says {status}"));
+        }
+        Ok((uuid, run("dmsetup table --showkeys vault")?))
+    };
+    let by_us = look(&ours)?;
+    write_at(NODE, 4096, &[0x5a; 8192])?;
+    run(their_close)?;
+    let by_them = look(&theirs)?;
+    if by_us.0 != by_them.0 || without_key(&by_us.1) != without_key(&by_them.1) {
+        return Err(format!("we make {by_us:?}, cryptsetup {by_them:?}"));
+    }
+    let read = read_at(NODE, 4096, 8192)?;
+    write_at(NODE, 8192, &[0xa5; 4096])?;
+    run(our_close)?;
+    if read != [0x5a; 8192] {
+        return Err("cryptsetup's device reads other bytes".into());
+    }
+    run(&ours)?;
+    let read = read_at(NODE, 4096, 8192)?;
+    run(their_close)?;
+    match read[..4096] == [0x5a; 4096] && read[4096..] == [0xa5; 4096] {
+        true => Ok(()),
+        false => Err("our device reads other bytes".into()),
+    }
+}
+
+/// A table without its key, which cryptsetup may say by its name in a keyring.
+fn without_key(table: &str) -> Vec<&str> {
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let (before, behind) = words.split_at(words.len().min(4));
+    before
+        .iter()
+        .chain(behind.iter().skip(1))
+        .copied()
+        .collect()
+}

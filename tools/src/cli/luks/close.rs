@@ -1,0 +1,39 @@
+//! `dmctl luks close`.
+
+use clap::Args;
+use dm_core::command::Slot;
+use dm_core::error::ErrorKind;
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::super::commands::Run;
+use super::super::devices::name;
+use super::super::remove::How;
+use super::super::session::Session;
+
+/// A mapped volume to be taken away.
+#[derive(Debug, Args)]
+pub(super) struct Close {
+    /// The mapped device's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    how: How,
+}
+
+impl Run for Close {
+    fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
+        let dm = session.dm()?;
+        let name = name(&self.name)?;
+        let info = dm.info(name.clone(), Slot::Active)?;
+        let uuid = info.uuid.as_ref().map(|uuid| uuid.as_str());
+        if !uuid.is_some_and(|uuid| uuid.starts_with("CRYPT-LUKS")) {
+            let reason = format!("{name} is no LUKS volume");
+            let failure = Failure::because(ErrorKind::Invalid, reason);
+            return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
+        }
+        dm.remove(name, self.how.mode())?;
+        Ok(())
+    }
+}

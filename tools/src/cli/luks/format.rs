@@ -1,0 +1,158 @@
+//! `dmctl luks format`.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+use dm_core::error::ErrorKind;
+use dm_core::format::luks::{self, Luks, LuksError, Storage, Version};
+
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::super::commands::Run;
+use super::super::session::Session;
+use super::disk::{Access, Disk, Volume};
+use super::kdf::KdfChoice;
+use super::passphrase::{Ask, Source};
+use super::{failed, random};
+
+/// A header to be written.
+#[derive(Debug, Args)]
+pub(super) struct Format {
+    #[command(flatten)]
+    volume: Volume,
+    #[command(flatten)]
+    source: Source,
+    /// The header's version
+    #[arg(long = "type", value_name = "VERSION", default_value = "luks2")]
+    kind: Kind,
+    /// The cipher
+    #[arg(short, long, default_value = "aes-xts-plain64")]
+    cipher: String,
+    /// Bits of the volume's key
+    #[arg(short = 's', long, value_name = "BITS", default_value_t = 512)]
+    key_size: usize,
+    /// Bytes that are encrypted as one: 512 to 4096; else 4096 where the volume's size allows it
+    #[arg(long, value_name = "BYTES")]
+    sector_size: Option<u32>,
+    /// The volume's uuid; else a new one
+    #[arg(long)]
+    uuid: Option<String>,
+    /// The volume's label
+    #[arg(long, default_value = "")]
+    label: String,
+    #[command(flatten)]
+    kdf: KdfChoice,
+    /// Write even over a LUKS header
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Luks1,
+    Luks2,
+}
+
+/// What a header takes.
+const HEADER: u64 = 16 << 20;
+
+impl Run for Format {
+    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let detached = self.volume.header.is_some();
+        let mut disk = Disk::open(self.volume.header(), Access::Write)?;
+        if detached {
+            disk.grow(HEADER)
+                .map_err(|error| Failure::io("write to", self.volume.header(), &error))?;
+        }
+        self.may_write(&mut disk)?;
+        let data = match detached {
+            true => Disk::open(&self.volume.device, Access::Read)?.size(),
+            false => disk.size().saturating_sub(HEADER),
+        };
+        if data < 4096 {
+            return Err(failed(LuksError::TooSmall));
+        }
+        let uuid = match &self.uuid {
+            Some(uuid) => checked(uuid)?,
+            None => new_uuid()?,
+        };
+        let mut format = luks::Format::new(uuid);
+        format.cipher = self.cipher.clone();
+        format.key_bytes = self.key_size / 8;
+        format.hash = self.kdf.hash.clone();
+        format.label = self.label.clone();
+        format.start = detached.then_some(0);
+        let usual = if data % 4096 == 0 { 4096 } else { 512 };
+        format.sector_size = self.sector_size.unwrap_or(usual);
+        if self.kind == Kind::Luks1 {
+            format.version = Version::One;
+            format.sector_size = self.sector_size.unwrap_or(512);
+        }
+        let passphrase = self.source.read("New passphrase", Ask::Twice)?;
+        let version = if self.kind == Kind::Luks1 { 1 } else { 2 };
+        let kdf = self.kdf.kdf(version).map_err(failed)?;
+        let luks = format.write(&mut disk, &passphrase, &kdf, &mut random);
+        let luks = luks.map_err(failed)?;
+        answer.field("uuid", luks.uuid());
+        answer.field("version", version);
+        Ok(())
+    }
+}
+
+impl Format {
+    /// A header is only written over with the user's word for it.
+    fn may_write(&self, disk: &mut Disk) -> Result<(), Failure> {
+        let found = !matches!(Luks::read(disk), Err(LuksError::NotLuks));
+        if !found || self.force {
+            return Ok(());
+        }
+        let name = self.volume.header().display();
+        let refused = Failure::because(
+            ErrorKind::Exists,
+            format!("{name} has a LUKS header; what it opens would be lost"),
+        );
+        let refused = refused.hint("--force writes over it");
+        if !io::stdin().is_terminal() {
+            return Err(refused);
+        }
+        let mut stderr = io::stderr().lock();
+        let _ = write!(
+            stderr,
+            "{name} has a LUKS header. Write over it (type YES)? "
+        );
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line);
+        match read.is_ok() && line.trim() == "YES" {
+            true => Ok(()),
+            false => Err(refused),
+        }
+    }
+}
+
+fn checked(uuid: &str) -> Result<String, Failure> {
+    let form: Vec<usize> = uuid.split('-').map(str::len).collect();
+    let digits = |c: char| c.is_ascii_hexdigit() || c == '-';
+    match form == [8, 4, 4, 4, 12] && uuid.chars().all(digits) {
+        true => Ok(uuid.to_ascii_lowercase()),
+        false => Err(Failure::usage(format!("{uuid:?} is no uuid"))),
+    }
+}
+
+/// A random uuid (RFC 9562, version 4).
+fn new_uuid() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    random(&mut bytes).map_err(|errno| failed(LuksError::Io(errno)))?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let number = u128::from_be_bytes(bytes);
+    let hex = format!("{number:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    Ok(parts.join("-"))
+}

@@ -1,0 +1,103 @@
+//! `dmctl luks`: encrypted volumes with a LUKS header.
+
+mod add_key;
+mod close;
+mod disk;
+mod dump;
+mod format;
+mod kdf;
+mod open;
+mod passphrase;
+mod remove_key;
+mod test_passphrase;
+
+use clap::{Args, Subcommand};
+use dm_core::error::{DmError, ErrorKind};
+use dm_core::format::luks::{LuksError, Slots};
+
+use crate::dumps;
+use crate::failure::Failure;
+use crate::output::Answer;
+
+use super::commands::Run;
+use super::session::Session;
+
+/// What is to be done with a volume or its header.
+#[derive(Debug, Args)]
+pub(super) struct Luks {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show a header
+    Dump(dump::Dump),
+    /// Map a volume's data, decrypted
+    Open(open::Open),
+    /// Take a mapped volume away
+    Close(close::Close),
+    /// Write a new header: what the volume holds is lost
+    Format(format::Format),
+    /// Let another passphrase open a volume
+    AddKey(add_key::AddKey),
+    /// Take a key slot away: its passphrase opens the volume no more
+    RemoveKey(remove_key::RemoveKey),
+    /// See whether a passphrase opens a volume
+    TestPassphrase(test_passphrase::TestPassphrase),
+}
+
+/// The key slot that is meant.
+#[derive(Debug, Args)]
+struct SlotChoice {
+    /// Try this key slot alone
+    #[arg(short = 'S', long, value_name = "NUMBER")]
+    key_slot: Option<u32>,
+}
+
+impl Run for Luks {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        dumps::forbid();
+        let (verb, done) = match self.action {
+            Action::Dump(verb) => ("luks dump", verb.run(session, answer)),
+            Action::Open(verb) => ("luks open", verb.run(session, answer)),
+            Action::Close(verb) => ("luks close", verb.run(session, answer)),
+            Action::Format(verb) => ("luks format", verb.run(session, answer)),
+            Action::AddKey(verb) => ("luks add-key", verb.run(session, answer)),
+            Action::RemoveKey(verb) => ("luks remove-key", verb.run(session, answer)),
+            Action::TestPassphrase(verb) => ("luks test-passphrase", verb.run(session, answer)),
+        };
+        done.map_err(|failure| failure.about(verb, None))
+    }
+}
+
+impl SlotChoice {
+    fn slots(&self) -> Slots {
+        self.key_slot.map_or(Slots::All, Slots::Only)
+    }
+}
+
+/// A header's error as a verb's.
+fn failed(error: LuksError) -> Failure {
+    let (kind, hint) = match &error {
+        LuksError::WrongPassphrase => (ErrorKind::Permission, None),
+        LuksError::NoSlot(_) => (ErrorKind::NotFound, Some("dmctl luks dump shows the slots")),
+        LuksError::SlotTaken(_) => (ErrorKind::Exists, None),
+        LuksError::Io(_) => (ErrorKind::Io, None),
+        LuksError::Unsupported(_) => (ErrorKind::Unsupported, None),
+        _ => (ErrorKind::Invalid, None),
+    };
+    let failure = Failure::from(match error {
+        LuksError::Io(errno) => DmError::new(kind).with_errno(errno).with_source(error),
+        _ => DmError::new(kind).with_source(error),
+    });
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Bytes that nobody can guess.
+fn random(bytes: &mut [u8]) -> Result<(), dm_core::errno::Errno> {
+    getrandom::fill(bytes).map_err(|_| dm_core::errno::Errno::EIO)
+}
