@@ -1,11 +1,23 @@
-//! How fast sectors are encrypted.
+//! How fast sectors are encrypted, by the cipher alone and by a mapped device.
 //!
 //! Beside it: `openssl speed -bytes 4096 -evp aes-256-xts`.
 #![allow(missing_docs)]
-use std::hint::black_box;
 
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use dm_core::blockdev::{BlockDev, Blocking, MemDev};
+use dm_core::client::Dm;
+use dm_core::command::{Create, Load, SuspendOptions};
+use dm_core::component::TableMode;
+use dm_core::engine::Engine;
+use dm_core::io::{Io, IoData};
+use dm_core::names::DmName;
+use dm_core::table::TableLine;
 use dm_core::target::crypt::{CipherSpec, IvUnit, SectorCipher, SectorSize};
+use dm_core::units::{Sector, SectorCount};
 
 const ALL: &[(&str, usize)] = &[
     ("aes-xts-plain64", 64),
@@ -38,5 +50,58 @@ fn ciphers(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ciphers);
+/// Requests to a mapped device over memory, beside those to the memory itself.
+fn target(criterion: &mut Criterion) {
+    const SECTORS: u64 = 8 << 11;
+    let engine = Engine::new();
+    let disk = Arc::new(MemDev::new(SectorCount(SECTORS)));
+    engine.attach("disk", disk.clone());
+    let dm = Dm::new(engine.clone());
+    let name = DmName::new("vault").expect("a name");
+    let key = "5a".repeat(64);
+    let table = format!("0 {SECTORS} crypt aes-xts-plain64 {key} 0 disk 0 1 sector_size:4096");
+    let lines = TableLine::parse_table(&table).expect("a table");
+    dm.create(Create::new(name.clone())).expect("a device");
+    dm.load(Load::new(name.clone(), lines)).expect("loads");
+    dm.resume(name.clone(), SuspendOptions::default())
+        .expect("resumes");
+    let vault = engine
+        .open(&name.into(), TableMode::ReadWrite)
+        .expect("opens");
+    let devices: [(&str, &dyn BlockDev); 2] = [("memory", &*disk), ("crypt over memory", &vault)];
+    let mut group = criterion.benchmark_group("target");
+    for (what, device) in devices {
+        for length in [4 << 10, 128 << 10, 1 << 20] {
+            group.throughput(Throughput::Bytes(length as u64));
+            let bytes = Bytes::from(vec![7; length]);
+            group.bench_function(
+                BenchmarkId::new(format!("write {what}"), length),
+                |bencher| {
+                    bencher.iter(|| {
+                        let io = Io::write(Sector(0), bytes.clone()).expect("a request");
+                        device.run(io).1
+                    });
+                },
+            );
+            let mut buffer = BytesMut::zeroed(length);
+            group.bench_function(
+                BenchmarkId::new(format!("read {what}"), length),
+                |bencher| {
+                    bencher.iter(|| {
+                        let io =
+                            Io::read(Sector(0), std::mem::take(&mut buffer)).expect("a request");
+                        let (mut io, result) = device.run(io);
+                        if let IoData::Read(mut buffers) = io.take_data() {
+                            buffer = buffers.pop().expect("a buffer");
+                        }
+                        result
+                    });
+                },
+            );
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, ciphers, target);
 criterion_main!(benches);
