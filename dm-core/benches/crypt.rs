@@ -13,6 +13,7 @@ use dm_core::client::Dm;
 use dm_core::command::{Create, Load, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
+use dm_core::format::luks::{Kdf, Variant};
 use dm_core::io::{Io, IoData};
 use dm_core::names::DmName;
 use dm_core::table::TableLine;
@@ -103,5 +104,29 @@ fn target(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ciphers, target);
+/// What it takes to try a passphrase.
+fn passphrases(criterion: &mut Criterion) {
+    let argon2 = |cpus| Kdf::Argon2 {
+        variant: Variant::Id,
+        time: 4,
+        memory: 256 << 10,
+        cpus,
+    };
+    let pbkdf2 = Kdf::Pbkdf2 {
+        hash: "sha256".into(),
+        iterations: 1_000_000,
+    };
+    let mut group = criterion.benchmark_group("passphrases");
+    group.sample_size(10);
+    for (name, kdf) in [
+        ("argon2id 4 x 256 MiB, 1 lane", argon2(1)),
+        ("argon2id 4 x 256 MiB, 2 lanes", argon2(2)),
+        ("pbkdf2 1000000 x sha256", pbkdf2),
+    ] {
+        group.bench_function(name, |bencher| bencher.iter(|| kdf.try_out()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, ciphers, target, passphrases);
 criterion_main!(benches);
