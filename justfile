@@ -22,6 +22,10 @@ bench:
 fuzz SECONDS:
     fuzz/run long {{SECONDS}}
 
+# Puts dmctl, its manual pages, completions and service files in place: DESTDIR=/tmp/root just install
+install:
+    tools/install
+
 fmt:
     cargo fmt --all
 

@@ -297,7 +297,7 @@ impl<S: Sys> Linux<S> {
         let before = self.ask(&request::about(Call::DevStatus, device, Slot::Active)?)?;
         let from = &before.header.name;
         let reply = self.change(request::rename(from, name)?, |reply| {
-            let to = crate::mangle::mangle(name.as_str()).ok()?;
+            let to = crate::mangle::write(name.as_str()).ok()?;
             Some(Change::Renamed {
                 from: from.clone(),
                 to: to.as_bytes().into(),

@@ -20,9 +20,74 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
+
+/// How names are written for the driver, and read from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// As they are.
+    None,
+    /// With `\xNN` where it is needed, unless they are written so already.
+    #[default]
+    Auto,
+    /// With `\xNN` where it is needed, also for a backslash.
+    Hex,
+}
+
+/// The process's mode: a user has one for all names, as libdevmapper does.
+static MODE: AtomicU8 = AtomicU8::new(Mode::Auto as u8);
+
+impl Mode {
+    /// How names are written from now on, in this process.
+    pub fn set(self) {
+        MODE.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// How names are written now.
+    pub fn now() -> Mode {
+        match MODE.load(Ordering::Relaxed) {
+            mode if mode == Mode::None as u8 => Mode::None,
+            mode if mode == Mode::Hex as u8 => Mode::Hex,
+            _ => Mode::Auto,
+        }
+    }
+}
+
+/// Writes a name or a uuid for the driver, in the process's mode.
+pub(crate) fn write(name: &str) -> Result<Cow<'_, str>, MangleError> {
+    match Mode::now() {
+        Mode::None => Ok(name.into()),
+        Mode::Auto => mangle(name),
+        Mode::Hex => Ok(hex(name)),
+    }
+}
+
+/// Reads a name or a uuid of the driver's, in the process's mode.
+pub(crate) fn read(name: &[u8]) -> String {
+    match Mode::now() {
+        Mode::None => raw(name),
+        Mode::Auto | Mode::Hex => unmangle(name),
+    }
+}
+
+/// Writes all but the plainest letters as `\xNN`.
+fn hex(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(stays) {
+        return name.into();
+    }
+    let mut out = String::with_capacity(name.len() + 2 * CODE);
+    for byte in name.bytes() {
+        match stays(byte) {
+            true => out.push(byte.into()),
+            false => push_code(&mut out, byte),
+        }
+    }
+    out.into()
+}
 
 /// Bytes of `\xNN`.
 const CODE: usize = 4;
@@ -68,16 +133,7 @@ pub fn mangle(name: &str) -> Result<Cow<'_, str>, MangleError> {
     match (coded, plain) {
         (_, false) => Ok(name.into()),
         (true, true) => Err(MangleError::Mixed { name: name.into() }),
-        (false, true) => {
-            let mut out = String::with_capacity(name.len() + 2 * CODE);
-            for byte in name.bytes() {
-                match stays(byte) {
-                    true => out.push(byte.into()),
-                    false => push_code(&mut out, byte),
-                }
-            }
-            Ok(out.into())
-        }
+        (false, true) => Ok(hex(name)),
     }
 }
 
@@ -158,6 +214,13 @@ mod tests {
             assert_eq!(unmangle(written.as_bytes()), name);
             assert_eq!(mangle(written).unwrap(), written);
         }
+    }
+
+    #[test]
+    fn hexadecimal_writes_backslashes_too() {
+        assert_eq!(hex("a b"), r"a\x20b");
+        assert_eq!(hex(r"a\x20b"), r"a\x5cx20b");
+        assert_eq!(hex("plain"), "plain");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::abi::layout::ioctl;
 use crate::abi::reply::NameRecord;
 use crate::abi::view::Header;
 use crate::abi::{Problem, WireError};
-use crate::mangle::{raw, unmangle};
+use crate::mangle::{self, raw};
 
 /// The flag that the reply to a rename lacks.
 pub(crate) const INACTIVE: DeviceFlags = DeviceFlags::INACTIVE_PRESENT;
@@ -42,7 +42,7 @@ pub(crate) fn entry(record: &NameRecord) -> Result<DeviceEntry, DmError> {
 
 /// A name as users write it; as the driver has it, if that would be none.
 fn name(bytes: &[u8]) -> Result<DmName, WireError> {
-    DmName::new(&unmangle(bytes))
+    DmName::new(&mangle::read(bytes))
         .or_else(|_| DmName::new(&raw(bytes)))
         .map_err(|error| wrong(&ioctl::NAME, error))
 }
@@ -51,7 +51,7 @@ fn uuid(bytes: &[u8]) -> Result<Option<DmUuid>, WireError> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    DmUuid::new(&unmangle(bytes))
+    DmUuid::new(&mangle::read(bytes))
         .or_else(|_| DmUuid::new(&raw(bytes)))
         .map(Some)
         .map_err(|error| wrong(&ioctl::UUID, error))

@@ -15,7 +15,7 @@ use crate::abi::command::{Request, RequestData};
 use crate::abi::layout::{MAJOR_MAX, MINOR_MAX, REQUEST_VERSION};
 use crate::abi::view::Header;
 use crate::abi::{Call, Flags};
-use crate::mangle::{mangle, stays};
+use crate::mangle::{self, stays};
 
 /// The flags of a request that reads a table of that slot.
 pub(crate) fn slot_flags(slot: Slot) -> Flags {
@@ -41,7 +41,7 @@ fn header() -> Header {
 }
 
 fn text(text: &str) -> Result<Vec<u8>, DmError> {
-    Ok(mangle(text)?.into_owned().into_bytes())
+    Ok(mangle::write(text)?.into_owned().into_bytes())
 }
 
 /// A header that says which device is meant: by one of the three ways.

@@ -8,12 +8,14 @@ use dm_core::backend::Backend;
 use dm_core::client::Dm;
 use dm_core::devid::DevNo;
 use dm_core::units::SectorCount;
+use dm_linux::control::Control;
 use dm_linux::{Linux, readahead};
 use dm_netbsd::NetBsd;
 use dm_proto::socket::SocketBackend;
 
 use crate::daemon;
 use crate::failure::Failure;
+use crate::layer::{Layered, Layers, Shown};
 use crate::runtime::RuntimeDir;
 use crate::udev::UdevOptions;
 
@@ -61,22 +63,22 @@ pub(crate) enum Place {
 
 impl Choice {
     /// Makes the driver ready: the daemon is started if the choice falls on it and none runs.
-    pub(crate) fn connect(&self, udev: &UdevOptions) -> Result<Connected, Failure> {
+    pub(crate) fn connect(&self, udev: &UdevOptions, layers: Layers) -> Result<Connected, Failure> {
         match self {
             Choice::Auto => match (
                 dm_linux::probe::open_usable(udev.waiter()),
                 dm_netbsd::probe::open_usable(),
             ) {
-                (Ok(backend), _) => Ok(Connected::linux(backend)),
-                (_, Ok(backend)) => Ok(Connected::netbsd(backend)),
-                _ => Choice::Engine.connect(udev),
+                (Ok(backend), _) => Ok(Connected::linux(backend, udev, layers)),
+                (_, Ok(backend)) => Ok(Connected::netbsd(backend, layers)),
+                _ => Choice::Engine.connect(udev, layers),
             },
             Choice::Engine => {
                 let dir = RuntimeDir::from_env()?;
                 let backend = daemon::start::connect_or_start(&dir)?;
                 let described = format!("the engine, in the daemon at {}", dir.control().display());
                 let place = Place::Daemon(Some(dir.nbd()));
-                Ok(Connected::new(backend, described, place))
+                Ok(Connected::new(backend, described, place, layers))
             }
             Choice::Socket(path) => {
                 let backend = SocketBackend::connect(path).map_err(|error| {
@@ -85,39 +87,56 @@ impl Choice {
                 })?;
                 let described = format!("the daemon at {}", path.display());
                 let nbd = path.parent().map(|dir| dir.join("nbd.sock"));
-                Ok(Connected::new(backend, described, Place::Daemon(nbd)))
+                Ok(Connected::new(
+                    backend,
+                    described,
+                    Place::Daemon(nbd),
+                    layers,
+                ))
             }
             Choice::Linux => {
                 let backend = Linux::open_with(udev.waiter()).map_err(|error| {
                     let failure = Failure::from(error);
                     failure.hint("--backend engine works everywhere")
                 })?;
-                Ok(Connected::linux(backend))
+                Ok(Connected::linux(backend, udev, layers))
             }
             Choice::NetBsd => {
                 let backend = NetBsd::open().map_err(|error| {
                     let failure = Failure::from(error);
                     failure.hint("--backend engine works everywhere")
                 })?;
-                Ok(Connected::netbsd(backend))
+                Ok(Connected::netbsd(backend, layers))
             }
         }
     }
 }
 
 impl Connected {
-    fn netbsd(backend: NetBsd) -> Connected {
+    fn netbsd(backend: NetBsd, layers: Layers) -> Connected {
         let described = "the NetBSD kernel's device mapper".into();
-        Connected::new(backend, described, Place::Kernel)
+        Connected::new(backend, described, Place::Kernel, layers)
     }
 
-    fn linux(backend: Linux) -> Connected {
+    fn linux(backend: Linux, udev: &UdevOptions, layers: Layers) -> Connected {
         let described = "the Linux kernel's device mapper".into();
-        Connected::new(backend, described, Place::Kernel)
+        if layers.wire {
+            let backend = Linux::new(Shown(Control::new()), udev.waiter());
+            return Connected::new(backend, described, Place::Kernel, layers);
+        }
+        Connected::new(backend, described, Place::Kernel, layers)
     }
 
-    fn new(backend: impl Backend + 'static, described: String, place: Place) -> Connected {
-        let backend: Box<dyn Backend> = Box::new(backend);
+    fn new(
+        backend: impl Backend + 'static,
+        described: String,
+        place: Place,
+        layers: Layers,
+    ) -> Connected {
+        let backend: Box<dyn Backend> = match layers == Layers::default() {
+            true => Box::new(backend),
+            false => Box::new(Layered::new(backend, layers)),
+        };
         Connected {
             dm: Dm::new(backend),
             described,

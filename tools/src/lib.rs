@@ -5,6 +5,7 @@
 //! - [`cli`]: the verbs, in one list; a file each.
 //! - `output`: text for people and JSON for programs, from the same replies.
 //! - `keys`: which words of tables may be neither shown nor written down.
+//! - `layer`: commands that are shown, or kept from the driver.
 //! - `backend`, `runtime`: which driver is asked, and the folder where the daemon is found.
 //! - `udev`: how commands to Linux's driver go about udev.
 //! - `stack`: devices and what they stand on; `stats`: counters of their requests.
@@ -22,6 +23,7 @@ mod daemon;
 mod dumps;
 mod failure;
 mod keys;
+mod layer;
 mod nearest;
 mod output;
 mod quickstart;

@@ -102,6 +102,14 @@ impl Transaction {
         self
     }
 
+    /// The same with a table that refuses writes.
+    #[must_use]
+    pub fn create_read_only(mut self, create: Create, lines: Vec<TableLine>) -> Transaction {
+        let goal = Goal::Create(create, lines, TableMode::ReadOnly);
+        self.goals.push(goal);
+        self
+    }
+
     /// A device gets another table; its io is held meanwhile.
     #[must_use]
     pub fn swap(mut self, load: Load) -> Transaction {

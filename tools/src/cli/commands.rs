@@ -7,11 +7,11 @@ use crate::output::Answer;
 
 use super::session::{Globals, Session};
 use super::{
-    check, clear, completions, create, daemon, deps, explain, export, info, label, load, ls, luks,
-    measure, message, mknodes, plist, quickstart, remove, remove_all, rename, resume, run,
-    setgeometry, splitname, stats, status, suspend, table, target_version, targets, udevcomplete,
-    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, verity, version,
-    wait, wipe_table,
+    apply, check, clear, completions, create, daemon, deps, doctor, explain, export, graph, info,
+    label, load, ls, luks, man, mangle, measure, message, mknodes, plist, quickstart, remove,
+    remove_all, rename, resume, run, save, setgeometry, splitname, stats, status, suspend, table,
+    target_version, targets, tree, udevcomplete, udevcomplete_all, udevcookies, udevcreatecookie,
+    udevflags, udevreleasecookie, verity, version, wait, watch, wipe_table,
 };
 
 /// A verb.
@@ -83,6 +83,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Give a device the geometry that it tells who asks",
     ),
     verb::<mknodes::MkNodes>("mknodes", &[], "Put devices' nodes in /dev/mapper right"),
+    verb::<mangle::Mangle>(
+        "mangle",
+        &[],
+        "Write devices' names for Linux as --manglename says",
+    ),
     verb::<wait::Wait>("wait", &[], "Wait for a device's next event"),
     verb::<targets::Targets>("targets", &[], "List the kinds of targets"),
     verb::<target_version::TargetVersions>(
@@ -114,6 +119,24 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Count a cookie down, as udev's rules do",
     ),
     verb::<udevcomplete_all::UdevCompleteAll>("udevcomplete_all", &[], "Take all cookies away"),
+    verb::<tree::Tree>(
+        "tree",
+        &[],
+        "Draw what stands on what, with sizes and targets",
+    ),
+    verb::<graph::Graph>("graph", &[], "Draw the same as a picture, in SVG or DOT"),
+    verb::<apply::Apply>(
+        "apply",
+        &[],
+        "Make devices as a file describes them, all or none",
+    ),
+    verb::<save::Save>("save", &[], "Describe the devices, for apply"),
+    verb::<watch::Watch>("watch", &[], "Show what happens to devices, as it happens"),
+    verb::<doctor::Doctor>(
+        "doctor",
+        &[],
+        "Say what this machine can do, and what to do about what it can not",
+    ),
     verb::<check::Check>("check", &[], "Check a table without touching anything"),
     verb::<explain::Explain>(
         "explain",
@@ -152,6 +175,7 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Check a property list and print it as libprop writes it",
     ),
     verb::<quickstart::Quickstart>("quickstart", &[], "See it all work on two scratch images"),
+    verb::<man::Man>("man", &[], "Print a manual page"),
     verb::<completions::Completions>("completions", &[], "Print a shell's completion script"),
 ];
 

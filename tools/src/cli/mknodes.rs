@@ -8,7 +8,7 @@ use dm_linux::nodes::{NodeError, NodePolicy, Nodes};
 
 use crate::backend::Place;
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 
 use super::commands::Run;
 use super::devices::name;
@@ -34,6 +34,10 @@ impl Run for MkNodes {
         let mut right = Vec::new();
         let mut put = |name: &str, number| -> Result<(), Failure> {
             let mangled = mangle(name).map_err(DmError::from)?;
+            if session.is_dry() {
+                talk(&format!("would put the node of {name} right"));
+                return Ok(());
+            }
             let done = match number {
                 Some(number) => nodes.make(mangled.as_bytes(), number),
                 None => nodes.remove(mangled.as_bytes()),

@@ -6,6 +6,7 @@
 //! document `{"schema": 1, "command": VERB, ...}`. A failure goes to stderr as text, always, and
 //! with `--json` into the document on stdout as `error` too, so that a program reads one place.
 
+mod apply;
 mod check;
 mod clear;
 mod columns;
@@ -15,10 +16,13 @@ mod concise;
 mod create;
 mod daemon;
 mod deps;
+mod description;
 mod devices;
 mod dmsetup;
+mod doctor;
 mod explain;
 mod export;
+mod graph;
 mod hint;
 mod info;
 mod label;
@@ -26,6 +30,8 @@ mod label_rule;
 mod load;
 mod ls;
 mod luks;
+mod man;
+mod mangle;
 mod measure;
 mod message;
 mod mknodes;
@@ -37,6 +43,7 @@ mod remove_all;
 mod rename;
 mod resume;
 mod run;
+mod save;
 mod session;
 mod setgeometry;
 mod splitname;
@@ -47,6 +54,7 @@ mod table;
 mod table_text;
 mod target_version;
 mod targets;
+mod tree;
 mod udevcomplete;
 mod udevcomplete_all;
 mod udevcookies;
@@ -56,6 +64,7 @@ mod udevreleasecookie;
 mod verity;
 mod version;
 mod wait;
+mod watch;
 mod wipe_table;
 
 use std::process::ExitCode;

@@ -85,7 +85,7 @@ fn octal(text: &str) -> Result<u32, String> {
 impl NodeArgs {
     /// The device was made.
     pub(super) fn created(&self, session: &Session, info: &DeviceInfo) -> Result<(), Failure> {
-        if !self.addnodeoncreate || *session.place()? != Place::Kernel {
+        if !self.addnodeoncreate || session.is_dry() || *session.place()? != Place::Kernel {
             return Ok(());
         }
         let name = mangle(info.name.as_str()).map_err(DmError::from)?;
@@ -103,7 +103,7 @@ impl NodeArgs {
     pub(super) fn resumed(&self, session: &Session, info: &DeviceInfo) -> Result<(), Failure> {
         let NodeArgs { uid, gid, mode, .. } = self;
         let any = uid.is_some() || gid.is_some() || mode.is_some();
-        if any && *session.place()? == Place::Kernel {
+        if any && !session.is_dry() && *session.place()? == Place::Kernel {
             let name = mangle(info.name.as_str()).map_err(DmError::from)?;
             let path = PathBuf::from(format!("{NODES}{name}"));
             let failed = |error| Failure::io("change", &path, &error);
@@ -119,6 +119,9 @@ impl NodeArgs {
 impl ReadAheadArgs {
     /// Sets how far is read ahead.
     pub(super) fn set(&self, session: &Session, info: &DeviceInfo) -> Result<(), Failure> {
+        if session.is_dry() {
+            return Ok(());
+        }
         let before = || session.read_ahead(info).map_or(0, |sectors| sectors.0);
         let sectors = match self.readahead {
             None | Some(ReadAhead::Auto) => return Ok(()),

@@ -1,15 +1,18 @@
 //! What a verb works with: the options of every verb, the driver, and the way out.
 
 use std::cell::{Cell, OnceCell};
-use std::io;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 use dm_core::command::DeviceInfo;
 use dm_core::units::SectorCount;
+use dm_linux::mangle::Mode;
 
 use crate::backend::{Choice, Connected, Driver, Place};
 use crate::failure::Failure;
+use crate::layer::Layers;
 use crate::output::{Answer, Format, human, json, talk, write_stdout};
 use crate::udev::UdevOptions;
 
@@ -31,8 +34,33 @@ pub(super) struct Globals {
         default_value = "auto"
     )]
     backend: Choice,
+    /// How names are written for Linux: none, auto or hex
+    #[arg(
+        long,
+        global = true,
+        value_name = "MODE",
+        env = "DM_DEFAULT_NAME_MANGLING_MODE",
+        hide_env = true,
+        value_parser = mangling
+    )]
+    manglename: Option<Mode>,
+    /// Only say what would be changed
+    #[arg(long, global = true)]
+    dry_run: bool,
+    /// Show what is sent to the driver, without keys
+    #[arg(long, global = true)]
+    show_wire: bool,
     #[command(flatten)]
     udev: UdevOptions,
+}
+
+fn mangling(text: &str) -> Result<Mode, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "none" => Ok(Mode::None),
+        "auto" => Ok(Mode::Auto),
+        "hex" => Ok(Mode::Hex),
+        _ => Err("use none, auto or hex".into()),
+    }
 }
 
 /// One run of `dmctl`.
@@ -80,7 +108,12 @@ impl Session {
         if let Some(connected) = self.connected.get() {
             return Ok(connected);
         }
-        let connected = self.globals.backend.connect(&self.globals.udev)?;
+        self.globals.manglename.unwrap_or_default().set();
+        let layers = Layers {
+            dry: self.globals.dry_run,
+            wire: self.globals.show_wire,
+        };
+        let connected = self.globals.backend.connect(&self.globals.udev, layers)?;
         self.note(|| format!("backend: {}", connected.described));
         Ok(self.connected.get_or_init(|| connected))
     }
@@ -130,6 +163,35 @@ impl Session {
         self.answered.set(true);
         let text = answer.render(self.format(), self.verb, None);
         write_stdout(&text).map_err(|error| Failure::io("write to", Path::new("stdout"), &error))
+    }
+
+    /// Shows a line at once, for verbs whose answer is lines; they end when nobody reads on.
+    pub(super) fn show_line(&self, line: &str) -> Result<ControlFlow<()>, Failure> {
+        self.answered.set(true);
+        let mut stdout = io::stdout().lock();
+        match stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(Failure::io("write to", Path::new("stdout"), &error)),
+        }
+    }
+
+    /// How names are to be written for Linux, if the user says so.
+    pub(super) fn mangling(&self) -> Option<Mode> {
+        self.globals.manglename
+    }
+
+    /// Whether nothing is to be changed.
+    pub(super) fn is_dry(&self) -> bool {
+        self.globals.dry_run
+    }
+
+    /// Which driver the user asked for.
+    pub(super) fn backend(&self) -> &Choice {
+        &self.globals.backend
     }
 
     /// Shows a text at once, for what others are about to print behind it.

@@ -36,10 +36,14 @@ pub(crate) struct Style {
 /// The lines of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lines {
-    empty: &'static str,
-    branch: &'static str,
-    pass: &'static str,
-    last: &'static str,
+    /// Where nothing comes.
+    pub(crate) empty: &'static str,
+    /// To a device that others follow.
+    pub(crate) branch: &'static str,
+    /// Past devices, to one that follows.
+    pub(crate) pass: &'static str,
+    /// To the last device.
+    pub(crate) last: &'static str,
     single: &'static str,
     first: &'static str,
 }

@@ -26,6 +26,7 @@ mod programs;
 mod scenarios;
 mod shell;
 mod stacks;
+mod startup;
 mod tables;
 mod typed;
 mod udev;
@@ -158,7 +159,10 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 /// What is measured only where it is asked for.
-const FIGURES: &[(&str, Check)] = &[("churn_figures", churn::churn_figures)];
+const FIGURES: &[(&str, Check)] = &[
+    ("churn_figures", churn::churn_figures),
+    ("startup_figures", startup::startup_figures),
+];
 
 /// Where a check leaves the reason of its failure for `serve`.
 const REASON: &str = "/run/guest_suite.reason";

@@ -12,6 +12,8 @@ pub(crate) const ON_PURPOSE: &[(&str, u32)] = &[
     ("create empty --table ''", 32),
     ("table nope a", 33),
     ("info -c nope a", 33),
+    ("info -c -o help", 35),
+    ("info -c -S help", 35),
 ];
 
 /// Reports of fields.
@@ -243,6 +245,27 @@ pub(crate) const REST: &[(&str, Rows)] = &[
         ],
     ),
     (
+        "names",
+        &[
+            "create --manglename hex 'a b' --table '0 8 zero'",
+            "create --manglename none 'c d' --table '0 8 zero'",
+            "create plain --uuid UUID-P --table '0 8 zero'",
+            "ls",
+            "ls --manglename none",
+            "ls --manglename hex",
+            "ls --manglename x",
+            "info -c -o name,mangled_name,unmangled_name",
+            "info -c -o name,mangled_name,unmangled_name --manglename none",
+            "mangle plain",
+            "mangle",
+            "ls --manglename none",
+            "mangle --manglename none",
+            "ls --manglename none",
+            "mangle --manglename hex",
+            "ls --manglename none",
+        ],
+    ),
+    (
         "the rest",
         &[
             "create one --table '0 8 zero\n8 8 linear /dev/ram0 0'",
@@ -302,7 +325,7 @@ pub(crate) const REST: &[(&str, Rows)] = &[
             "--version",
             "version",
             "table --nosuch",
-            "info one two three four five",
+            "info one zwei three",
             "remove_all",
             "ls",
         ],
