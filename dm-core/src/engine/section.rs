@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::sync::{AtomicUsize, Mutex, Ordering, lock, pause};
+use super::sync::{AtomicUsize, Mutex, Ordering, in_one_order, lock, pause};
 
 /// The marks of all threads.
 pub(super) struct Sections(Mutex<Vec<Arc<Mark>>>);
@@ -39,6 +39,7 @@ impl Sections {
     /// Waits until each thread that is inside has left once, or `give_up` says so, which is asked now
     /// and then. Whether all have.
     pub(super) fn wait(&self, mut give_up: impl FnMut() -> bool) -> bool {
+        in_one_order();
         // A thread that joins later sees the closed gate: it takes this lock first.
         let marks = lock(&self.0).clone();
         for mark in marks {
@@ -46,11 +47,13 @@ impl Sections {
             if seen % 2 == 0 {
                 continue;
             }
+            let mut tries = 0;
             while mark.0.load(Ordering::SeqCst) == seen {
                 if give_up() {
                     return false;
                 }
-                pause();
+                pause(tries);
+                tries += 1;
             }
         }
         true
@@ -64,7 +67,9 @@ impl Mark {
         if self.0.load(Ordering::Relaxed) % 2 == 1 {
             return None;
         }
+        // SeqCst, as is the look at the gate that follows, and the closer's two.
         self.0.fetch_add(1, Ordering::SeqCst);
+        in_one_order();
         Some(Inside(self))
     }
 }

@@ -37,15 +37,27 @@ pub(super) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexG
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Lets others run, for who looks again and again whether it may go on.
+/// Nothing: what is before it and behind it is `SeqCst` already.
 #[cfg(not(loom))]
-pub(super) fn pause() {
-    std::thread::sleep(std::time::Duration::from_micros(20));
+pub(super) fn in_one_order() {}
+
+/// Stands in for the one order of all `SeqCst` accesses, which loom takes for `AcqRel`.
+#[cfg(loom)]
+pub(super) fn in_one_order() {
+    loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// Lets others run, for who looks again and again whether it may go on: for longer each time, up to a
+/// millisecond.
+#[cfg(not(loom))]
+pub(super) fn pause(tries: u32) {
+    let micros = 10_u64 << tries.min(6);
+    std::thread::sleep(std::time::Duration::from_micros(micros.min(1000)));
 }
 
 /// Lets others run.
 #[cfg(loom)]
-pub(super) fn pause() {
+pub(super) fn pause(_: u32) {
     loom::thread::yield_now();
 }
 
