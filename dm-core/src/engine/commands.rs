@@ -11,9 +11,10 @@ use crate::errno::Errno;
 use crate::error::{DmError, ErrorKind};
 use crate::locks::lock;
 use crate::names::{DmUuid, TargetName};
-use crate::table::{Reason, Table, TableLine, Words};
+use crate::table::{Table, TableLine, Words};
 use crate::target::{FlushMode, TargetKind};
-use crate::units::Sector;
+use crate::typed::{Text, stats};
+use crate::units::{Sector, SectorCount};
 
 use super::VERSION;
 use super::device::Core;
@@ -233,7 +234,13 @@ fn message(engine: &Inner, id: &DevId, sector: Sector, text: &str) -> Result<Rep
                 core.cancel_remove()?;
                 Ok(Reply::Message(core.info(Slot::Active), None))
             }
-            _ => Err(first.error(Reason::Other("no such message".into())).into()),
+            _ => {
+                let message = stats::Message::parse(text)?;
+                let table = core.table(Slot::Active);
+                let size = table.map_or(SectorCount(0), |table| table.size());
+                let answer = core.stats.obey(message, size)?;
+                Ok(Reply::Message(core.info(Slot::Active), answer))
+            }
         };
     }
     let invalid = |reason: String| DmError::because(ErrorKind::Invalid, reason);

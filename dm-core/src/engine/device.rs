@@ -24,6 +24,7 @@ use super::event::{Cancel, Events};
 use super::lane::Lane;
 use super::registry::Inner;
 use super::section;
+use super::stats::Stats;
 use super::sync::TableCell;
 use super::way::Ways;
 
@@ -45,6 +46,8 @@ pub(super) struct Core {
     /// The ways of its active table's segments, if it stands on mapped devices.
     pub(super) ways: TableCell<Ways>,
     stacked: AtomicBool,
+    /// What is counted on request.
+    pub(super) stats: Stats,
     /// The mapped devices that its tables have open, and how.
     pub(super) below: Mutex<Vec<(TableMode, Weak<OpenDevice>)>>,
 }
@@ -97,6 +100,7 @@ impl Core {
             handing_back: AtomicBool::new(false),
             ways: TableCell::new(),
             stacked: AtomicBool::new(false),
+            stats: Stats::default(),
             below: Mutex::default(),
         }
     }

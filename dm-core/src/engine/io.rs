@@ -78,6 +78,10 @@ impl Entry {
         if io.op() == IoOp::Flush {
             return self.flush(&table, io);
         }
+        let io = match self.0.stats.is_on() {
+            true => self.noted(io),
+            false => io,
+        };
         if io.is_write() && self.0.is_read_only(&table) {
             return io.complete(Err(Errno::EROFS.into()));
         }
@@ -95,6 +99,19 @@ impl Entry {
         } else {
             self.split(&table, io);
         }
+    }
+
+    /// `io`, which is counted from now to its end.
+    fn noted(&self, mut io: Io) -> Io {
+        let Some(completion) = io.take_completion() else {
+            return io;
+        };
+        let begun = self.0.stats.begin(io.range(), io.is_write());
+        let core = self.0.clone();
+        io.on_complete(move |io, result| {
+            core.stats.end(begun);
+            completion(io, result);
+        })
     }
 
     /// Cuts `io` at the ends of segments and at the targets' cuts.

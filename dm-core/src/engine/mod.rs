@@ -11,6 +11,7 @@ mod quick;
 mod registry;
 mod section;
 mod stack;
+mod stats;
 mod sync;
 mod way;
 

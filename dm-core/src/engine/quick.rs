@@ -3,6 +3,8 @@
 //! It is for requests that need no waiting and go well. Whatever else there is to do, a request goes
 //! the long way for: it is held or fails there, as if this had never been.
 
+use std::time::Instant;
+
 use crate::blockdev::{Haste, Quick};
 use crate::component::TableMode;
 use crate::table::{Reach, Segment, Table};
@@ -18,10 +20,19 @@ impl Core {
         let Some(table) = self.lane.glance() else {
             return false;
         };
-        match &*table {
-            Some(table) => self.through(table, start, buffer, haste),
-            None => false,
+        let Some(table) = &*table else {
+            return false;
+        };
+        if !self.stats.is_on() {
+            return self.through(table, start, buffer, haste);
         }
+        let (sectors, is_write) = (buffer.sectors().unwrap_or_default(), buffer.is_write());
+        let begin = Instant::now();
+        let done = self.through(table, start, buffer, haste);
+        if let (true, Some(range)) = (done, SectorRange::new(start, sectors)) {
+            self.stats.pass(range, is_write, begin.elapsed());
+        }
+        done
     }
 
     /// Sends the parts of a request where the table's targets say.
@@ -73,6 +84,7 @@ impl Core {
         match way.look() {
             Look::Good => {}
             Look::Held => return false,
+            Look::Counted => return near(&table.segments()[at], range, part, haste),
             Look::Stale => {
                 // What is true now is found the next time.
                 drop(ways);

@@ -71,6 +71,8 @@ pub(super) enum Look {
     Good,
     /// A device on it is suspended.
     Held,
+    /// A device on it counts its requests, and is to see them.
+    Counted,
     /// A table on it is another one.
     Stale,
 }
@@ -122,6 +124,8 @@ impl Way {
             // In this order: who closes the lane does so before the table changes.
             if core.lane.is_closed() {
                 look = Look::Held;
+            } else if look == Look::Good && core.stats.is_on() {
+                look = Look::Counted;
             }
             if core.lane.generation() != *generation {
                 return Look::Stale;
