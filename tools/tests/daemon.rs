@@ -9,6 +9,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use dm_tools::export::client::NbdClient;
+
 use common::{Home, LIMIT, executors, first_line, is_alive, signal, until, wait};
 use rustix::process::Signal;
 
@@ -261,4 +263,28 @@ fn run_and_daemon_are_separate() {
     signal(run.id(), Signal::TERM);
     assert_eq!(wait(run).code, Some(0));
     assert_eq!(home.ok(&["ls"]), "vol0\t(253:0)\n");
+}
+
+#[test]
+fn top_counts_what_a_device_does_and_leaves_no_region() {
+    let home = Home::new();
+    home.image("disk.img", 64);
+    home.ok(&["create", "vol0", "--table", "0 64 linear disk.img 0"]);
+    let made = home.ok(&["message", "vol0", "0", "@stats_create", "-", "/1"]);
+    assert_eq!(made, "0\n");
+    let socket = home.runtime().join("nbd.sock");
+    let mut client = NbdClient::connect_unix(&socket, "vol0").unwrap();
+    client.write(0, &[1; 4096]).unwrap();
+    client.read(0, &mut [0; 512]).unwrap();
+    let counted = home.ok(&["message", "vol0", "0", "@stats_print", "0"]);
+    assert!(counted.starts_with("0+64 1 0 1 "), "{counted}");
+    assert_eq!(counted.split(' ').nth(5), Some("1"), "{counted}");
+    let shown = home.ok(&["top", "--count", "2", "--interval", "0.05"]);
+    assert_eq!(shown.matches("DEVICE").count(), 2, "{shown}");
+    assert_eq!(shown.matches("\nvol0 ").count(), 2, "{shown}");
+    let json = home.ok(&["--json", "top", "vol0", "--interval", "0.05"]);
+    assert!(json.contains("\"in_flight\""), "{json}");
+    let listed = home.ok(&["message", "vol0", "0", "@stats_list"]);
+    assert_eq!(listed, "0: 0+64 64 - -\n");
+    home.fails(4, &["top", "nonesuch", "--count", "1"]);
 }

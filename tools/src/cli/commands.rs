@@ -10,8 +10,8 @@ use super::{
     apply, check, clear, completions, create, daemon, deps, doctor, explain, export, graph, info,
     label, load, ls, luks, man, mangle, measure, message, mknodes, plist, quickstart, remove,
     remove_all, rename, resume, run, save, setgeometry, splitname, stats, status, suspend, table,
-    target_version, targets, tree, udevcomplete, udevcomplete_all, udevcookies, udevcreatecookie,
-    udevflags, udevreleasecookie, verity, version, wait, watch, wipe_table,
+    target_version, targets, top, tree, udevcomplete, udevcomplete_all, udevcookies,
+    udevcreatecookie, udevflags, udevreleasecookie, verity, version, wait, watch, wipe_table,
 };
 
 /// A verb.
@@ -138,6 +138,7 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Say what this machine can do, and what to do about what it can not",
     ),
     verb::<check::Check>("check", &[], "Check a table without touching anything"),
+    verb::<top::Top>("top", &[], "Show what devices do, again and again"),
     verb::<explain::Explain>(
         "explain",
         &[],

@@ -147,6 +147,23 @@ impl Devices {
         Ok(selected)
     }
 
+    /// Whether any was said.
+    pub(super) fn are_said(&self) -> bool {
+        !self.devices.is_empty() || self.key.uuid.is_some() || self.key.major.is_some()
+    }
+
+    /// The devices that were said, or else all, and what to call them.
+    pub(super) fn ids(&self, session: &Session) -> Result<Vec<(DevId, String)>, Failure> {
+        let (Chosen::Said(ids) | Chosen::All(ids)) = self.said_or_all(session)?;
+        Ok(ids
+            .into_iter()
+            .map(|id| match &id {
+                DevId::Name(name) => (id.clone(), name.as_str().to_owned()),
+                _ => (id.clone(), id.to_string()),
+            })
+            .collect())
+    }
+
     /// The devices that were said, or else all.
     fn said_or_all(&self, session: &Session) -> Result<Chosen, Failure> {
         if self.select.is_some() {

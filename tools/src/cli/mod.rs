@@ -54,6 +54,7 @@ mod table;
 mod table_text;
 mod target_version;
 mod targets;
+mod top;
 mod tree;
 mod udevcomplete;
 mod udevcomplete_all;
