@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use bytes::BytesMut;
 
 /// Bytes that are received in one system call, and kept: a batch of requests with what they write.
-const CAPACITY: usize = 1 << 20;
+/// No more, so that they are in the processor's cache still when they are written.
+const CAPACITY: usize = 256 << 10;
 
 /// The most bytes that are moved to make room for more.
 const MOVED_MAX: usize = 64 << 10;

@@ -5,7 +5,7 @@
 //! A thread accepts connections. Each connection has a thread that receives requests, as many at a
 //! time as there are, does at once what takes no waiting, such as a read that the page cache can
 //! answer, submits the rest to the device, and sends replies, as many at a time as there are. A slow
-//! client holds up only itself. A connection takes 1.5 MiB for its batches, and what it has under way
+//! client holds up only itself. A connection takes 768 KiB for its batches, and what it has under way
 //! is bounded besides ([`IN_FLIGHT_BYTES`], [`IN_FLIGHT_REQUESTS`]); a client that sends more is not
 //! read until it has taken replies.
 //!
@@ -19,6 +19,7 @@ mod listener;
 mod name;
 mod odd;
 mod replies;
+mod request;
 mod server;
 mod stream;
 mod transmission;
@@ -31,7 +32,7 @@ use dm_core::nbd::{NbdUri, Security, Text};
 
 pub use self::listener::Listener;
 pub use self::name::ExportName;
-pub use self::server::Server;
+pub use self::server::{Server, serve};
 pub use self::stream::Stream;
 
 /// The most bytes that one request reads or writes.

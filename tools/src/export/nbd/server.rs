@@ -199,8 +199,8 @@ fn nothing_yet(error: &io::Error) -> bool {
     )
 }
 
-/// One client, from its greeting to its end.
-fn serve<S: Stream>(engine: &Engine, mut stream: S) {
+/// Serves one client on a connected socket, from its greeting to its end, on this thread.
+pub fn serve<S: Stream>(engine: &Engine, mut stream: S) {
     match handshake::run(engine, &mut stream) {
         Ok(Some(session)) => {
             let name = session.name.clone();

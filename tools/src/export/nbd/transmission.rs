@@ -1,41 +1,33 @@
-//! Requests: read, checked, submitted to the device, and answered when they complete.
+//! A client's requests: received, done at once where they can be, and handed on where not.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 
-use bytes::{Bytes, BytesMut};
-use dm_core::blockdev::{self, BlockDev, ExtentKind, Haste, Quick};
-use dm_core::errno::Errno;
-use dm_core::io::{Io, IoFlags, IoResult};
+use bytes::Bytes;
+use dm_core::blockdev::{Haste, Quick};
 use dm_core::nbd::{
-    AllocationFlags, BlockStatus, ByteCount, Chunk, CommandFlags, CommandKind, Extent, NbdErrno,
-    ReplyFlags, ReplyTo, Request, RequestView,
+    ByteCount, CommandFlags, CommandKind, NbdErrno, ReplyFlags, ReplyTo, Request, RequestView,
+    WireError,
 };
-use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
+use dm_core::units::{SECTOR_BYTES, Sector};
 use tracing::debug;
 
 use super::PAYLOAD_MAX;
-use super::handshake::{ALLOCATION_ID, Session};
+use super::handshake::Session;
 use super::inbox::Inbox;
-use super::odd;
-use super::replies::{Body, Counted, Outbox, Replies};
+use super::replies::{Outbox, Replies};
+use super::request::{Pending, range_of, submit};
 use super::stream::Stream;
-
-/// The most of a device that one block status request describes; clients ask for the rest.
-const STATUS_SECTORS: u64 = (128 << 20) / SECTOR_BYTES as u64;
-
-/// The most extents in one reply.
-const STATUS_EXTENTS: usize = 4096;
 
 /// What the system may hold of replies: so much that the next request need not wait for the client
 /// to take the reply to a large one.
 const SEND_BUFFER: usize = 1 << 20;
 
-/// A request on its way, and where its reply goes.
-struct Pending {
-    reply_to: ReplyTo,
-    counted: Counted,
-}
+/// Bytes of a write that is stored as it comes.
+const STREAMED_MIN: usize = 64 << 10;
+
+/// What is stored of it at a time is a multiple of this, so that no page is written twice.
+const PART: usize = 4096;
 
 /// Serves a client's requests until it leaves.
 pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> {
@@ -44,7 +36,13 @@ pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> 
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER);
     let replies = Replies::new(socket);
     let mut outbox = Outbox::new(replies.clone());
-    let served = serve(&session, &mut stream, &mut outbox);
+    let connection = Connection {
+        session: &session,
+        stream: &mut stream,
+        inbox: Inbox::new(),
+        outbox: &mut outbox,
+    };
+    let served = connection.serve();
     outbox.flush();
     // Only when the last request under way has its reply is the device closed.
     let sent = replies.finish();
@@ -52,79 +50,171 @@ pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> 
     served.and(sent)
 }
 
-fn serve(session: &Session, stream: &mut impl Read, outbox: &mut Outbox) -> io::Result<()> {
-    let mut inbox = Inbox::new();
-    let size = session.framing.request_size();
-    loop {
-        if inbox.held().len() < size {
-            // Nobody waits while there are replies to be sent.
-            outbox.flush();
-            if !inbox.fill(stream, size)? {
-                return Ok(());
-            }
-            outbox.begin();
+/// A client's connection, as its own thread has it.
+struct Connection<'a, R> {
+    session: &'a Session,
+    stream: &'a mut R,
+    inbox: Inbox,
+    outbox: &'a mut Outbox,
+}
+
+/// A request whose head was received.
+struct Arrival {
+    reply_to: ReplyTo,
+    request: Result<Request, WireError>,
+    /// Bytes that follow the head.
+    payload: ByteCount,
+}
+
+impl<R: Read> Connection<'_, R> {
+    fn serve(mut self) -> io::Result<()> {
+        while let Some(arrival) = self.next()? {
+            self.obey(arrival)?;
         }
-        let view = RequestView::new(session.framing, &inbox.held()[..size])
+        Ok(())
+    }
+
+    /// The next request, unless the client leaves.
+    fn next(&mut self) -> io::Result<Option<Arrival>> {
+        let framing = self.session.framing;
+        let size = framing.request_size();
+        if !self.receive(size)? {
+            return Ok(None);
+        }
+        let view = RequestView::new(framing, &self.inbox.held()[..size])
             .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         let (reply_to, payload) = (ReplyTo::new(&view), view.payload_length());
         let request = Request::parse(view);
-        inbox.advance(size);
-        let (wanted, is_end) = match &request {
-            Ok(request) => match request.command {
-                CommandKind::Disconnect => (payload, true),
-                CommandKind::Read => (request.length, false),
-                _ => (payload, false),
-            },
-            Err(_) => (payload, false),
-        };
-        if is_end {
-            return Ok(());
+        self.inbox.advance(size);
+        let leaves = |request: &Request| request.command == CommandKind::Disconnect;
+        Ok((!request.as_ref().is_ok_and(leaves)).then_some(Arrival {
+            reply_to,
+            request,
+            payload,
+        }))
+    }
+
+    /// Waits until `wanted` bytes are there; false if the client left before the first. Nobody waits
+    /// while there are replies to be sent.
+    fn receive(&mut self, wanted: usize) -> io::Result<bool> {
+        if self.inbox.held().len() >= wanted {
+            return Ok(true);
         }
-        if wanted.0 > PAYLOAD_MAX.into() {
-            // A payload of such a size is not worth reading past.
-            if payload.0 > PAYLOAD_MAX.into() {
-                let reason = "a request is too large";
-                return Err(io::Error::new(ErrorKind::InvalidData, reason));
-            }
-            outbox.push(&reply_to.error(NbdErrno::Overflow));
-            continue;
+        self.outbox.flush();
+        let received = self.inbox.fill(self.stream, wanted)?;
+        self.outbox.begin();
+        Ok(received)
+    }
+
+    fn obey(&mut self, arrival: Arrival) -> io::Result<()> {
+        let Arrival {
+            reply_to,
+            request,
+            payload,
+        } = arrival;
+        // A payload of such a size is not worth reading past.
+        if payload.0 > PAYLOAD_MAX.into() {
+            let reason = "a request is too large";
+            return Err(io::Error::new(ErrorKind::InvalidData, reason));
         }
-        let bytes = usize::try_from(wanted.0).unwrap_or(usize::MAX);
-        let payload = if payload.0 > 0 { bytes } else { 0 };
-        if payload > inbox.held().len() {
-            outbox.flush();
-            if inbox.can_hold(payload) && !inbox.fill(stream, payload)? {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            outbox.begin();
-        }
-        let request = match request {
+        let mut payload = usize::try_from(payload.0).unwrap_or(usize::MAX);
+        let mut request = match request {
             Ok(request) => request,
             Err(error) => {
                 debug!(%error, "an NBD request was refused");
-                inbox.take(stream, payload)?;
-                outbox.push(&reply_to.error(NbdErrno::Invalid));
-                continue;
+                self.take(payload)?;
+                self.outbox.push(&reply_to.error(NbdErrno::Invalid));
+                return Ok(());
             }
         };
-        if quickly(session, &request, &reply_to, &inbox, outbox) {
-            inbox.advance(payload);
-            continue;
+        if request.command == CommandKind::Read && request.length.0 > PAYLOAD_MAX.into() {
+            self.outbox.push(&reply_to.error(NbdErrno::Overflow));
+            return Ok(());
         }
-        let counted = outbox.count(bytes);
-        let data = match payload {
-            0 => Bytes::new(),
-            _ => inbox.take(stream, payload)?.freeze(),
+        if payload >= STREAMED_MIN && payload > self.inbox.held().len() {
+            let done = self.stream_in(&mut request)?;
+            if done == payload {
+                self.outbox.push(&reply_to.done());
+                return Ok(());
+            }
+            // The rest goes the long way.
+            payload -= done;
+        }
+        if self.inbox.can_hold(payload) && !self.receive(payload)? {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if quickly(self.session, &request, &reply_to, &self.inbox, self.outbox) {
+            self.inbox.advance(payload);
+            return Ok(());
+        }
+        let moved = match request.command {
+            CommandKind::Read => usize::try_from(request.length.0).unwrap_or(usize::MAX),
+            _ => payload,
         };
+        let counted = self.outbox.count(moved);
+        let data = self.take(payload)?;
         let pending = Pending { reply_to, counted };
-        if session.edges.are_met_by(&request) {
+        if self.session.edges.are_met_by(&request) {
             // It is waited for: what was done before is not to wait with it.
-            outbox.flush();
-            pending.run_odd(session, &request, &data);
-            outbox.begin();
+            self.outbox.flush();
+            pending.run_odd(self.session, &request, &data);
+            self.outbox.begin();
         } else {
-            submit(session, &request, data, pending);
+            submit(self.session, &request, data, pending);
         }
+        Ok(())
+    }
+
+    /// Takes a payload out of the inbox, of which some may not have come yet.
+    fn take(&mut self, payload: usize) -> io::Result<Bytes> {
+        if payload == 0 {
+            return Ok(Bytes::new());
+        }
+        let waits = payload > self.inbox.held().len();
+        if waits {
+            self.outbox.flush();
+        }
+        let data = self.inbox.take(self.stream, payload)?;
+        if waits {
+            self.outbox.begin();
+        }
+        Ok(data.freeze())
+    }
+
+    /// Stores what a large write brings as it comes, as far as that can be done at once; how much was
+    /// done, which is no part of `request` any more.
+    fn stream_in(&mut self, request: &mut Request) -> io::Result<usize> {
+        let range = range_of(self.session, request);
+        let plain = request.command == CommandKind::Write && request.flags.is_empty();
+        let odd = self.session.edges.are_met_by(request);
+        let (true, Ok(range)) = (plain && !odd, range) else {
+            return Ok(0);
+        };
+        let all = range.length().buffer_length().unwrap_or(usize::MAX);
+        let mut done = 0;
+        while done < all {
+            let here = self.inbox.held().len().min(all - done);
+            let part = match here == all - done {
+                true => here,
+                false => here - here % PART,
+            };
+            if part == 0 {
+                if !self.receive(PART.min(all - done))? {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+                continue;
+            }
+            let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
+            let data = Quick::Write(&self.inbox.held()[..part]);
+            if !self.session.device.quick(at, data, Haste::AtOnce) {
+                break;
+            }
+            self.inbox.advance(part);
+            done += part;
+        }
+        request.offset.0 += done as u64;
+        request.length.0 -= done as u64;
+        Ok(done)
     }
 }
 
@@ -169,167 +259,4 @@ fn quickly(
         };
         outbox.read(&head, length, fill)
     })
-}
-
-/// Starts a request, or answers why it can not be.
-fn submit(session: &Session, request: &Request, data: Bytes, pending: Pending) {
-    match prepare(session, request, data) {
-        Ok(Prepared::Io(io)) => session.device.submit(io.on_complete(move |io, result| {
-            pending.complete(io, result);
-        })),
-        Ok(Prepared::Status(range)) => pending.status(&*session.device, range, request.flags),
-        Err(error) => pending.fail(error),
-    }
-}
-
-enum Prepared {
-    Io(Io),
-    Status(SectorRange),
-}
-
-fn prepare(session: &Session, request: &Request, data: Bytes) -> Result<Prepared, NbdErrno> {
-    if request.command == CommandKind::Flush {
-        return Ok(Prepared::Io(Io::flush()));
-    }
-    let range = range_of(session, request)?;
-    let invalid = |_| NbdErrno::Invalid;
-    let io = match request.command {
-        CommandKind::Read => {
-            let length = range.length().buffer_length().ok_or(NbdErrno::Overflow)?;
-            Io::read(range.start(), BytesMut::zeroed(length)).map_err(invalid)?
-        }
-        CommandKind::Write => Io::write(range.start(), data).map_err(invalid)?,
-        CommandKind::Trim => Io::discard(range),
-        CommandKind::WriteZeroes if !request.flags.contains(CommandFlags::FAST_ZERO) => {
-            Io::write_zeroes(range)
-        }
-        CommandKind::BlockStatus if session.block_status => return Ok(Prepared::Status(range)),
-        CommandKind::BlockStatus => return Err(NbdErrno::Invalid),
-        _ => return Err(NbdErrno::NotSupported),
-    };
-    Ok(Prepared::Io(io.with_flags(flags_of(request))))
-}
-
-fn flags_of(request: &Request) -> IoFlags {
-    let mut flags = IoFlags::empty();
-    flags.set(IoFlags::FUA, request.flags.contains(CommandFlags::FUA));
-    flags.set(
-        IoFlags::NO_UNMAP,
-        request.flags.contains(CommandFlags::NO_HOLE),
-    );
-    flags
-}
-
-/// What a client is told of a request behind the end.
-fn outside(request: &Request) -> NbdErrno {
-    match request.command {
-        CommandKind::Write | CommandKind::WriteZeroes => NbdErrno::NoSpace,
-        _ => NbdErrno::Invalid,
-    }
-}
-
-/// The sectors that a request is about, if they are whole sectors of the export.
-fn range_of(session: &Session, request: &Request) -> Result<SectorRange, NbdErrno> {
-    let sector = SECTOR_BYTES as u64;
-    let (offset, length) = (request.offset.0, request.length.0);
-    if length == 0 || !offset.is_multiple_of(sector) || !length.is_multiple_of(sector) {
-        return Err(NbdErrno::Invalid);
-    }
-    let range = SectorRange::new(Sector(offset / sector), SectorCount(length / sector));
-    match range.filter(|range| range.end().0 <= session.size.0) {
-        Some(range) => Ok(range),
-        None => Err(outside(request)),
-    }
-}
-
-impl Pending {
-    fn fail(self, error: NbdErrno) {
-        self.counted.send(self.reply_to.error(error), Body::None);
-    }
-
-    /// Does a request that is no whole number of blocks, and waits for it.
-    fn run_odd(self, session: &Session, request: &Request, data: &[u8]) {
-        let size = session.size.bytes().unwrap_or(u64::MAX);
-        let end = request.offset.0.checked_add(request.length.0);
-        let fast = request.flags.contains(CommandFlags::FAST_ZERO);
-        if end.is_none_or(|end| end > size) {
-            return self.fail(outside(request));
-        }
-        if fast {
-            return self.fail(NbdErrno::NotSupported);
-        }
-        let flags = flags_of(request);
-        match odd::run(&*session.device, &session.edges, request, data, flags) {
-            Ok(read) if request.command == CommandKind::Read => {
-                let length = u32::try_from(read.len()).unwrap_or(u32::MAX);
-                let to = &self.reply_to;
-                match to.data(to.offset, length, ReplyFlags::DONE) {
-                    Ok(head) => self.counted.send(head, Body::Bytes(read.freeze())),
-                    Err(_) => self.fail(NbdErrno::Io),
-                }
-            }
-            Ok(_) => self.counted.send(self.reply_to.done(), Body::None),
-            Err(errno) => self.fail(errno.into()),
-        }
-    }
-
-    fn complete(self, mut io: Io, result: IoResult) {
-        if let Err(error) = result {
-            return self.fail(error.errno().into());
-        }
-        let (to, length) = (&self.reply_to, io.data().length());
-        if io.is_write() || length == 0 {
-            return self.counted.send(to.done(), Body::None);
-        }
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        match to.data(to.offset, length, ReplyFlags::DONE) {
-            Ok(head) => self.counted.send(head, Body::Read(io.take_data())),
-            Err(_) => self.fail(NbdErrno::Io),
-        }
-    }
-
-    /// Answers what lies in the front of `range`.
-    fn status(self, device: &dyn BlockDev, range: SectorRange, flags: CommandFlags) {
-        let most = SectorCount(range.length().0.min(STATUS_SECTORS));
-        let (front, _) = range.split_at(most);
-        match device.extents(front) {
-            Ok(extents) => {
-                let count = if flags.contains(CommandFlags::REQ_ONE) {
-                    1
-                } else {
-                    STATUS_EXTENTS
-                };
-                let extents = extents.into_iter().take(count).map(allocation).collect();
-                let status = BlockStatus {
-                    context: ALLOCATION_ID,
-                    extents,
-                };
-                self.send_status(status);
-            }
-            Err(error) => self.fail(error.errno().into()),
-        }
-    }
-
-    fn send_status(self, status: BlockStatus) {
-        let chunk = Chunk::BlockStatus(status);
-        let mut bytes = BytesMut::new();
-        let to = &self.reply_to;
-        match chunk.encode(to, ReplyFlags::DONE, &mut bytes) {
-            Ok(()) => self.counted.send_bytes(bytes.freeze()),
-            Err(_) => self.fail(Errno::EIO.into()),
-        }
-    }
-}
-
-fn allocation(extent: blockdev::Extent) -> Extent {
-    let flags = match extent.kind {
-        ExtentKind::Data => AllocationFlags::empty(),
-        ExtentKind::Hole => AllocationFlags::HOLE | AllocationFlags::ZERO,
-        ExtentKind::Zero => AllocationFlags::ZERO,
-    };
-    let bytes = extent.range.length().bytes().unwrap_or(u64::MAX);
-    Extent {
-        length: ByteCount(bytes),
-        status: flags.bits(),
-    }
 }
