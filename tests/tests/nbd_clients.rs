@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use dm_core::client::Dm;
-use dm_core::command::{RemoveMode, Slot};
+use dm_core::command::{LockFs, RemoveMode, Slot, SuspendOptions};
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::error::ErrorKind;
+use dm_core::target::FlushMode;
 use dm_tests::model::{Content, Mix, Stack, random_bytes};
-use dm_tests::script::{create, name, swap};
+use dm_tests::script::{create, load, name};
 use dm_tests::tools::{find, run};
 use dm_tools::export::client::NbdClient;
 use dm_tools::export::nbd::{self, Server};
@@ -230,8 +232,10 @@ fn qemu_io_writes_zeroes_discards_and_sees_holes() {
 }
 
 #[test]
-fn fio_verifies_what_it_wrote_under_live_swaps() {
-    let Some(mut fio) = find("fio") else { return };
+fn fio_verifies_what_it_wrote_under_live_swaps_suspends_and_new_connections() {
+    if find("fio").is_none() {
+        return;
+    }
     let served = Served::new();
     let disk = served.disk("disk.img", 32 << 20);
     let tables = [
@@ -243,16 +247,46 @@ fn fio_verifies_what_it_wrote_under_live_swaps() {
     let swapper = {
         let (engine, stop, tables) = (served.engine.clone(), stop.clone(), tables.clone());
         thread::spawn(move || {
-            let mut round = 0;
+            let (dm, mut round) = (Dm::new(engine.clone()), 0);
             while !stop.load(Ordering::Relaxed) {
-                swap(&engine, "vol", &tables[round % 2]).unwrap();
+                let flush = match round % 3 {
+                    0 => FlushMode::NoFlush,
+                    _ => FlushMode::Flush,
+                };
+                let options = SuspendOptions::new(flush, LockFs::Skip);
+                load(&engine, "vol", &tables[round % 2]).unwrap();
+                if round % 4 > 1 {
+                    dm.suspend(name("vol"), options).unwrap();
+                    thread::sleep(std::time::Duration::from_micros(300));
+                }
+                dm.resume(name("vol"), options).unwrap();
                 round += 1;
                 thread::sleep(std::time::Duration::from_millis(5));
             }
             round
         })
     };
-    run(fio.args([
+    // A run is a connection; the long mode has as many as fit its time.
+    let seconds = std::env::var("DM_EXPORT_SECONDS").map_or(0, |text| text.parse().unwrap());
+    let end = Instant::now() + std::time::Duration::from_secs(seconds);
+    let mut seed = 1;
+    loop {
+        verify(&served, seed);
+        seed += 1;
+        if Instant::now() >= end && seed > 3 {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert!(
+        swapper.join().unwrap() > 10,
+        "the table was swapped while fio ran"
+    );
+}
+
+/// Lets fio write, and read what it wrote, all over a device of 32 MiB.
+fn verify(served: &Served, seed: u32) {
+    run(find("fio").unwrap().args([
         "--name=verify",
         "--ioengine=nbd",
         &format!("--uri={}", served.uri("vol")),
@@ -260,18 +294,13 @@ fn fio_verifies_what_it_wrote_under_live_swaps() {
         "--bsrange=512-64k",
         "--blockalign=512",
         "--size=32M",
-        "--io_size=48M",
+        "--io_size=24M",
         "--iodepth=32",
         "--verify=crc32c",
         "--verify_fatal=1",
-        "--randrepeat=1",
+        &format!("--randseed={seed}"),
         "--verify_state_save=0",
     ]));
-    stop.store(true, Ordering::Relaxed);
-    assert!(
-        swapper.join().unwrap() > 10,
-        "the table was swapped while fio ran"
-    );
 }
 
 #[test]
