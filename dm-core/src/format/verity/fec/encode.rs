@@ -1,7 +1,6 @@
 //! Making codes.
 
 use alloc::boxed::Box;
-use alloc::vec;
 
 use super::Roots;
 use super::field::{EXP, mul};
@@ -77,7 +76,7 @@ fn generator(roots: Roots) -> [u8; 25] {
 }
 
 fn encode<const W: usize>(table: &[[u64; W]; 256], roots: Roots, rows: &[&[u8]], codes: &mut [u8]) {
-    let mut registers = vec![[0; W]; TILE];
+    let mut registers = [[0; W]; TILE];
     for (tile, codes) in codes.chunks_mut(TILE * roots.count()).enumerate() {
         let columns = codes.len() / roots.count();
         let registers = &mut registers[..columns];
