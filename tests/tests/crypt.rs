@@ -75,6 +75,11 @@ impl Setup {
     }
 }
 
+/// Bytes in so many sectors.
+fn bytes_of(sectors: u64) -> usize {
+    512 * usize::try_from(sectors).unwrap()
+}
+
 /// What the disk must hold behind `plain`.
 fn sealed(plain: &[u8], size: u32, unit: IvUnit) -> Vec<u8> {
     let spec: CipherSpec = "aes-xts-plain64".parse().unwrap();
@@ -106,7 +111,7 @@ fn bytes_are_encrypted_below_and_plain_above() {
         let setup = setup("crypt", options);
         let device = setup.open();
         let mut rng = Rng::with_seed(1);
-        let mut model = vec![0; 512 * SECTORS as usize];
+        let mut model = vec![0; bytes_of(SECTORS)];
         device
             .write_at(Sector(0), &model, IoFlags::empty())
             .unwrap();
@@ -114,11 +119,11 @@ fn bytes_are_encrypted_below_and_plain_above() {
             let start = rng.u64(..SECTORS / 8) * 8;
             let most = if rng.bool() { 16 } else { 1500 };
             let count = rng.u64(1..=most.min(SECTORS - start)).next_multiple_of(8);
-            let bytes = random_bytes(&mut rng, 512 * count as usize);
+            let bytes = random_bytes(&mut rng, bytes_of(count));
             device
                 .write_at(Sector(start), &bytes, IoFlags::FUA)
                 .unwrap();
-            model[512 * start as usize..][..bytes.len()].copy_from_slice(&bytes);
+            model[bytes_of(start)..][..bytes.len()].copy_from_slice(&bytes);
         }
         let mut found = vec![0; model.len()];
         device.read_at(Sector(0), &mut found).unwrap();
@@ -169,7 +174,7 @@ fn zeroes_are_written_encrypted() {
     let setup = setup("crypt", "");
     let range = SectorRange::new(Sector(0), SectorCount(SECTORS)).unwrap();
     setup.open().run(Io::write_zeroes(range)).1.unwrap();
-    let zeroes = vec![0; 512 * SECTORS as usize];
+    let zeroes = vec![0; bytes_of(SECTORS)];
     assert!(setup.disk.content()[8 * 512..] == sealed(&zeroes, 512, IvUnit::Sectors));
 }
 

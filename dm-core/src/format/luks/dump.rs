@@ -189,7 +189,7 @@ struct Hex<'a>(&'a [u8], &'static str);
 impl core::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         for (at, byte) in self.0.iter().enumerate() {
-            if at > 0 && at % 16 == 0 {
+            if at > 0 && at.is_multiple_of(16) {
                 f.write_str(self.1)?;
             }
             write!(f, "{byte:02x} ")?;

@@ -20,7 +20,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt::Write as _;
-use core::num::NonZeroU32;
 use std::sync::Mutex;
 
 use arc_swap::ArcSwapOption;
@@ -379,7 +378,7 @@ impl Target for Crypt {
             // Writing to a string can not fail.
             let _ = write!(text, ",{name}={answer}");
         }
-        if let Some(bytes) = sector_size.and_then(NonZeroU32::new) {
+        if let Some(bytes) = sector_size {
             let _ = write!(text, ",sector_size={bytes}");
         }
         let bytes = lock(&self.state).key.len();

@@ -133,7 +133,7 @@ const LOWER: [u64; 2 * LANES] = {
 };
 
 /// The tweaks of a sector: each is the one before it times x, in GF(2^128) with the polynomial
-/// x^128 + x^7 + x^2 + x + 1. A sector has at least 32 blocks, and a power of two of them.
+/// x^128 + x^7 + x^2 + x + 1. A single block is encrypted for the IVs of eboiv.
 #[inline(always)]
 fn multiply(first: &Block, tweaks: &mut [Block]) {
     // Halves of 64 bits, the lower one first, as in memory.
@@ -143,11 +143,9 @@ fn multiply(first: &Block, tweaks: &mut [Block]) {
         *pair = [low(tweak), low(tweak >> 64)];
         tweak = (tweak << 1) ^ ((tweak >> 127) * 0x87);
     }
-    for tweaks in tweaks.chunks_exact_mut(LANES) {
-        let words = Block::slice_as_flattened_mut(tweaks).as_chunks_mut::<8>().0;
-        for (to, half) in words.iter_mut().zip(&halves) {
-            *to = half.to_le_bytes();
-        }
+    let mut chunks = tweaks.chunks_exact_mut(LANES);
+    for tweaks in &mut chunks {
+        store(&halves, tweaks);
         // Times x^16: what one half loses, the other gets; to the lower one it comes back times
         // the polynomial.
         let lost: [u64; 2 * LANES] = core::array::from_fn(|at| halves[at ^ 1] >> 48);
@@ -156,6 +154,15 @@ fn multiply(first: &Block, tweaks: &mut [Block]) {
             let product = (lost << 1) ^ (lost << 2) ^ (lost << 7);
             (halves[at] << 16) ^ lost ^ (product & LOWER[at])
         });
+    }
+    store(&halves, chunks.into_remainder());
+}
+
+#[inline(always)]
+fn store(halves: &[u64], tweaks: &mut [Block]) {
+    let words = Block::slice_as_flattened_mut(tweaks);
+    for (to, half) in words.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
+        *to = half.to_le_bytes();
     }
 }
 

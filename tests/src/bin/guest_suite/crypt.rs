@@ -21,7 +21,7 @@ use crate::shell::{create, equal, read_at, run};
 
 const DISK: &str = "/dev/ram0";
 const DEVICE: &str = "guest-crypt";
-const SECTORS: u64 = 1024;
+const SECTORS: usize = 1024;
 
 /// A cipher's name, the bytes of its key, the IV's offset, and options.
 type Case = (&'static str, usize, u64, &'static str);
@@ -192,7 +192,7 @@ fn bytes_agree(rng: &mut Rng, engine: &Engine) -> Result<(), String> {
     let mut kernel = node().map_err(|errno| format!("{DEVICE}: {errno}"))?;
     let mut engine = EngineDisk(script::open(engine, DEVICE));
     let said = |what: &'static str| move |errno| format!("{what}: {errno}");
-    let plain = random_bytes(rng, 512 * SECTORS as usize);
+    let plain = random_bytes(rng, 512 * SECTORS);
     kernel.write(0, &plain).map_err(said("kernel's write"))?;
     for range in PARTS {
         let part = &plain[512 * range.start..512 * range.end];

@@ -83,7 +83,7 @@ impl Run for Format {
         format.hash = self.kdf.hash.clone();
         format.label = self.label.clone();
         format.start = detached.then_some(0);
-        let usual = if data % 4096 == 0 { 4096 } else { 512 };
+        let usual = if data.is_multiple_of(4096) { 4096 } else { 512 };
         format.sector_size = self.sector_size.unwrap_or(usual);
         if self.kind == Kind::Luks1 {
             format.version = Version::One;
