@@ -2,9 +2,10 @@
  * The loop that the guest's check "churn_figures" has beside ours: makes, loads, resumes
  * and removes devices one after the other in one process, through libdevmapper and without udev.
  *
- * usage: churn DEVICES
+ * usage: churn [DEVICES]
  *
- * Prints the microseconds of user and of system time that the loop took.
+ * Without a number it does as many devices as each line of its input says. After each loop it
+ * prints the microseconds of user and of system time that all its loops took.
  */
 #include <libdevmapper.h>
 #include <stdio.h>
@@ -32,18 +33,18 @@ static long long microseconds(struct timeval time)
 	return time.tv_sec * 1000000LL + time.tv_usec;
 }
 
-int main(int argc, char **argv)
+static void loop(int count)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 500;
+	static int done;
+	static long long user, system;
 	struct rusage before, after;
 
-	dm_udev_set_sync_support(0);
 	getrusage(RUSAGE_SELF, &before);
 	for (int at = 0; at < count; at++) {
 		char name[32];
 		struct dm_task *task;
 
-		snprintf(name, sizeof(name), "churn-%d", at);
+		snprintf(name, sizeof(name), "churn-%d", done++);
 		run(about(DM_DEVICE_CREATE, name), 1);
 		task = about(DM_DEVICE_RELOAD, name);
 		run(task, dm_task_add_target(task, 0, 8, "zero", ""));
@@ -54,8 +55,21 @@ int main(int argc, char **argv)
 		dm_task_update_nodes();
 	}
 	getrusage(RUSAGE_SELF, &after);
-	printf("%lld %lld\n",
-	       microseconds(after.ru_utime) - microseconds(before.ru_utime),
-	       microseconds(after.ru_stime) - microseconds(before.ru_stime));
+	user += microseconds(after.ru_utime) - microseconds(before.ru_utime);
+	system += microseconds(after.ru_stime) - microseconds(before.ru_stime);
+	printf("%lld %lld\n", user, system);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	int count;
+
+	dm_udev_set_sync_support(0);
+	if (argc > 1)
+		loop(atoi(argv[1]));
+	else
+		while (scanf("%d", &count) == 1)
+			loop(count);
 	return 0;
 }

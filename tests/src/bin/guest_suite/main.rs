@@ -185,7 +185,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        ["churn", devices] => match churn(devices) {
+        ["churn", ref devices @ ..] => match churn::main(devices) {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => {
                 eprintln!("guest_suite: {reason}");
@@ -197,16 +197,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: guest_suite serve | list | check NAME | churn DEVICES");
+            eprintln!("usage: guest_suite serve | list | check NAME | churn [DEVICES]");
             ExitCode::from(2)
         }
     }
-}
-
-/// The loop that a check runs in a process of its own.
-fn churn(devices: &str) -> Result<(), String> {
-    let devices = devices.parse();
-    churn::main(devices.map_err(|_| "the count of devices is no number")?)
 }
 
 fn check(name: &str) -> Result<(), String> {
