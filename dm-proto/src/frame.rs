@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// The most bytes of a message that both of our sides send and take: 256 MiB.
 ///
@@ -42,7 +43,7 @@ pub enum FrameError {
 /// it.
 ///
 /// The stream must block: after a timeout within a message what was read is lost. Memory grows with the bytes that come,
-/// not with the length that the peer promises.
+/// not with the length that the peer promises. A message may hold keys: its bytes are wiped when it is dropped.
 ///
 /// # Errors
 /// [`FrameError`]. Where the next message starts is then unknown, so the stream is of no more use.
@@ -56,11 +57,15 @@ pub enum FrameError {
 /// assert_eq!(stream, b"\0\0\0\x05hello");
 ///
 /// let mut stream = stream.as_slice();
-/// assert_eq!(read_frame(&mut stream, FRAME_MAX)?.as_deref(), Some(&b"hello"[..]));
+/// let message = read_frame(&mut stream, FRAME_MAX)?;
+/// assert_eq!(message.as_deref().map(|it| &it[..]), Some(&b"hello"[..]));
 /// assert_eq!(read_frame(&mut stream, FRAME_MAX)?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn read_frame(stream: &mut impl Read, limit: usize) -> Result<Option<Vec<u8>>, FrameError> {
+pub fn read_frame(
+    stream: &mut impl Read,
+    limit: usize,
+) -> Result<Option<Zeroizing<Vec<u8>>>, FrameError> {
     let mut header = [0; HEADER];
     match fill(stream, &mut header)? {
         0 => return Ok(None),
@@ -75,7 +80,11 @@ pub fn read_frame(stream: &mut impl Read, limit: usize) -> Result<Option<Vec<u8>
     if expected > limit {
         return Err(FrameError::TooLong { length, limit });
     }
-    let mut message = Vec::new();
+    // All at once: a vector that grows leaves its bytes behind. The system gives memory as it is written to.
+    let mut message = Zeroizing::new(Vec::new());
+    message
+        .try_reserve_exact(expected)
+        .map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
     let found = stream.take(length.into()).read_to_end(&mut message)?;
     match found == expected {
         true => Ok(Some(message)),
@@ -161,9 +170,12 @@ mod tests {
         let mut whole = stream.as_slice();
         let mut slow = Slow::new(&stream);
         for message in messages {
-            let expected = Some(message.to_vec());
+            let expected = Some(Zeroizing::new(message.to_vec()));
             assert_eq!(read_frame(&mut whole, FRAME_MAX).unwrap(), expected);
-            assert_eq!(read_frame(&mut slow, FRAME_MAX).unwrap(), expected);
+            let read = read_frame(&mut slow, FRAME_MAX).unwrap();
+            assert_eq!(read, expected);
+            // It never grew, so that no bytes of it are elsewhere.
+            assert_eq!(read.map(|read| read.capacity()), Some(message.len()));
         }
         assert_eq!(read_frame(&mut whole, FRAME_MAX).unwrap(), None);
         assert_eq!(read_frame(&mut slow, FRAME_MAX).unwrap(), None);

@@ -44,12 +44,13 @@
 //! ```
 //!
 //! # What this crate does not do
-//! It opens no device node and listens on no socket. It does not wipe keys from the memory that dictionaries and texts leave behind.
+//! It opens no device node and listens on no socket.
 #![forbid(unsafe_code)]
 
 pub mod frame;
 pub mod netbsd;
 pub mod proplib;
+mod secret;
 pub mod server;
 #[cfg(unix)]
 pub mod socket;

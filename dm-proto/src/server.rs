@@ -7,6 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::frame::FRAME_MAX;
 use crate::netbsd::{Caller, LIMITS, NetbsdServer, Nodes, command, keys, reply};
 use crate::proplib::{Dialect, Dictionary, Reader, read_dictionary, write_dictionary};
+use crate::secret::write_secret;
 
 /// A driver's end, in both dialects.
 ///
@@ -44,7 +45,7 @@ impl Server {
         &self.netbsd
     }
 
-    /// Answers a request as [`respond`], in NetBSD's dialect too.
+    /// Answers a request as [`respond`], in NetBSD's dialect too. The answer may hold a table with keys: wipe it.
     ///
     /// Its text must then be one that NetBSD's kernel can read. Whoever sends it may change things.
     pub fn respond(
@@ -65,7 +66,7 @@ impl Server {
     }
 }
 
-/// Answers a request in the engine dialect, whatever its bytes are.
+/// Answers a request in the engine dialect, whatever its bytes are. The answer may hold a table with keys: wipe it.
 ///
 /// What is no request is answered with a failure. A reply past [`FRAME_MAX`] becomes a failure too. A request in NetBSD's
 /// dialect, which has devices of its own, is for a [`Server`].
@@ -107,11 +108,12 @@ fn respond_within(
     };
     // It may hold a table with keys.
     let answer = Zeroizing::new(answer);
-    let text = write_dictionary(&answer);
-    if text.len() <= limit {
-        return text;
+    let mut text = write_secret(&answer);
+    let length = text.len();
+    if length <= limit {
+        return std::mem::take(&mut *text);
     }
-    let reason = format!("the reply has {} bytes, more than {limit}", text.len());
+    let reason = format!("the reply has {length} bytes, more than {limit}");
     // Without the request, which may be the long part.
     write_dictionary(&refuse(
         Dictionary::new(),
@@ -126,8 +128,12 @@ fn answer_engine(
     let command = command::decode(&request);
     // A long table is not held twice while the command is obeyed, or waits, nor are its keys.
     request.remove(keys::CMD_DATA).zeroize();
-    let result = command.and_then(call);
-    reply::encode(request, &result)
+    let mut result = command.and_then(call);
+    let answer = reply::encode(request, &result);
+    if let Ok(reply) = &mut result {
+        reply.wipe();
+    }
+    answer
 }
 
 /// Says that there is no driver in NetBSD's dialect.

@@ -13,12 +13,13 @@ use zeroize::Zeroizing;
 
 use crate::frame::{FRAME_MAX, FrameError, read_frame, write_frame};
 use crate::netbsd::{LIMITS, command, reply};
-use crate::proplib::{read_dictionary, write_dictionary};
+use crate::proplib::read_dictionary;
+use crate::secret::write_secret;
 
 /// A driver behind a Unix socket: one connection, one command at a time.
 ///
-/// While a command waits for its reply, others of the same backend wait for it; who waits for events connects once
-/// more.
+/// While a command waits for its reply, others of the same backend wait for it; who waits for one device's event
+/// connects once more.
 ///
 /// If the daemon closed the idle connection, a call makes a new one. It does so only if the daemon can not have read
 /// the whole request: no command is obeyed twice.
@@ -52,29 +53,26 @@ impl SocketBackend {
     }
 
     /// Sends a request and gets its reply.
-    fn exchange(&self, request: &[u8]) -> Result<Vec<u8>, DmError> {
-        if request.len() > FRAME_MAX {
-            let reason = format!(
-                "the request has {} bytes, more than {FRAME_MAX}",
-                request.len()
-            );
-            return Err(DmError::because(ErrorKind::Invalid, reason).with_errno(Errno::E2BIG));
-        }
+    fn exchange(&self, command: &Command) -> Result<Reply, DmError> {
+        let request = text_of(command)?;
         let mut held = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that a connection in the midst of something is never used again.
         let (mut stream, idle) = match held.take() {
             Some(stream) => (stream, true),
             None => (self.open_again()?, false),
         };
-        let mut sent = write_frame(&mut stream, request);
+        let mut sent = write_frame(&mut stream, &request);
         if let (Err(_), true, Some(path)) = (&sent, idle, &self.path) {
             stream = open(path)?;
-            sent = write_frame(&mut stream, request);
+            sent = write_frame(&mut stream, &request);
         }
-        sent.map_err(|error| failed("the daemon did not take the whole request", &error))?;
-        let reply = receive(&mut stream)?;
+        sent.map_err(|error| not_sent(&error))?;
+        // Not kept over the wait for a reply.
+        drop(request);
+        let reply = receive_text(&mut stream)?;
         *held = Some(stream);
-        Ok(reply)
+        drop(held);
+        read_reply(command, &reply)
     }
 
     fn open_again(&self) -> Result<UnixStream, DmError> {
@@ -88,18 +86,10 @@ impl Backend for SocketBackend {
         Capabilities::new("socket", Features::all() - Features::PROBE_PATHS)
     }
 
-    fn call(&self, command: Command) -> Result<Reply, DmError> {
-        // Both may hold a table with keys.
-        let request = Zeroizing::new(command::encode(&command));
-        let text = Zeroizing::new(write_dictionary(&request));
-        let answer = self.exchange(&text).map(Zeroizing::new).and_then(|text| {
-            read_dictionary(&text, &LIMITS)
-                .map(Zeroizing::new)
-                .map_err(|error| DmError::new(ErrorKind::Protocol).with_source(error))
-        });
-        answer
-            .and_then(|answer| reply::decode(&command, &answer))
-            .map_err(|error| error.about(command.verb(), command.device()))
+    fn call(&self, mut command: Command) -> Result<Reply, DmError> {
+        let done = self.exchange(&command);
+        command.wipe();
+        done.map_err(|error| error.about(command.verb(), command.device()))
     }
 }
 
@@ -117,8 +107,24 @@ fn open(path: &Path) -> Result<UnixStream, DmError> {
     })
 }
 
+/// A request as it is sent. It may hold a table with keys.
+fn text_of(command: &Command) -> Result<Zeroizing<Vec<u8>>, DmError> {
+    let request = Zeroizing::new(command::encode(command));
+    let text = write_secret(&request);
+    match text.len() <= FRAME_MAX {
+        true => Ok(text),
+        false => {
+            let reason = format!(
+                "the request has {} bytes, more than {FRAME_MAX}",
+                text.len()
+            );
+            Err(DmError::because(ErrorKind::Invalid, reason).with_errno(Errno::E2BIG))
+        }
+    }
+}
+
 /// Waits for a reply, however long that takes.
-fn receive(stream: &mut UnixStream) -> Result<Vec<u8>, DmError> {
+fn receive_text(stream: &mut UnixStream) -> Result<Zeroizing<Vec<u8>>, DmError> {
     match read_frame(stream, FRAME_MAX) {
         Ok(Some(reply)) => Ok(reply),
         Ok(None) => Err(DmError::because(
@@ -132,6 +138,16 @@ fn receive(stream: &mut UnixStream) -> Result<Vec<u8>, DmError> {
         Err(error @ FrameError::Cut { .. }) => Err(DmError::new(ErrorKind::Io).with_source(error)),
         Err(error) => Err(DmError::new(ErrorKind::Protocol).with_source(error)),
     }
+}
+
+fn read_reply(command: &Command, text: &[u8]) -> Result<Reply, DmError> {
+    let answer = read_dictionary(text, &LIMITS)
+        .map_err(|error| DmError::new(ErrorKind::Protocol).with_source(error))?;
+    reply::decode(command, &Zeroizing::new(answer))
+}
+
+fn not_sent(error: &io::Error) -> DmError {
+    failed("the daemon did not take the whole request", error)
 }
 
 fn failed(what: &str, error: &io::Error) -> DmError {

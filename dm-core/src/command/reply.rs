@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use zeroize::Zeroize;
+
 use crate::devid::DevNo;
 use crate::flags::DeviceFlags;
 use crate::names::{DmName, DmUuid, TargetName};
@@ -87,6 +89,18 @@ pub struct DeviceInfo {
     pub target_count: u32,
     /// The geometry that it was given, where the driver tells.
     pub geometry: Option<Geometry>,
+}
+
+impl Reply {
+    /// Overwrites what may be a key: the parameters of lines, and an answer. For whoever has no more
+    /// use for them.
+    pub fn wipe(&mut self) {
+        match self {
+            Reply::Lines(_, lines) => lines.iter_mut().for_each(|line| line.params.zeroize()),
+            Reply::Message(_, Some(answer)) => answer.zeroize(),
+            _ => {}
+        }
+    }
 }
 
 impl TargetVersion {

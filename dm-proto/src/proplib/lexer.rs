@@ -1,6 +1,7 @@
 //! Tags and text, cut as libprop cuts them.
 
 use memchr::{memchr, memmem};
+use zeroize::Zeroizing;
 
 use super::dictionary::MAX_KEY;
 use super::error::{Fault, Reason};
@@ -213,8 +214,10 @@ impl<'a> Lexer<'a> {
     }
 
     #[cold]
-    fn string_with_entities(&mut self) -> Result<Vec<u8>, Fault> {
-        let mut string = Vec::new();
+    fn string_with_entities(&mut self) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        // It may be a key: it never grows, which would leave bytes behind, as entities get shorter.
+        let most = memchr(b'<', self.rest()).unwrap_or_default();
+        let mut string = Zeroizing::new(Vec::with_capacity(most));
         loop {
             let rest = self.rest();
             let run = scan::before_markup(rest).ok_or_else(|| self.end())?;

@@ -1,7 +1,7 @@
 //! The control socket: connections, their requests and their ends.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader};
+use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, TrySendError, sync_channel};
@@ -162,13 +162,14 @@ impl Shared {
     /// Reads requests and passes them on, until the connection ends. Then what still waits for one
     /// is given up, since nobody would hear of it.
     fn serve(&self, id: u64, stream: &UnixStream, cancel: &Cancel) -> Result<(), String> {
-        let (sender, requests) = sync_channel::<Vec<u8>>(QUEUE_MAX);
+        let (sender, requests) = sync_channel::<Zeroizing<Vec<u8>>>(QUEUE_MAX);
         thread::scope(|scope| {
             let executor = thread::Builder::new().name(format!("command-{id}"));
             executor
                 .spawn_scoped(scope, move || self.execute(requests, stream, cancel))
                 .map_err(|error| error.to_string())?;
-            let mut input = BufReader::new(stream);
+            // Read without a buffer, which would keep keys.
+            let mut input = stream;
             let end = loop {
                 let frame = match read_frame(&mut input, FRAME_MAX) {
                     Ok(Some(frame)) => frame,
@@ -197,12 +198,16 @@ impl Shared {
     }
 
     /// Obeys requests one by one.
-    fn execute(&self, requests: Receiver<Vec<u8>>, stream: &UnixStream, cancel: &Cancel) {
+    fn execute(
+        &self,
+        requests: Receiver<Zeroizing<Vec<u8>>>,
+        stream: &UnixStream,
+        cancel: &Cancel,
+    ) {
         // However this ends, a panic included, the reader must not wait for more.
         let _end = EndRead(stream);
         for request in requests {
-            // Both may hold a table with keys.
-            let request = Zeroizing::new(request);
+            // It may hold a table with keys, as the request may.
             let reply = Zeroizing::new(match Order::read(&request) {
                 Some(order) => self.obey(order),
                 None => self

@@ -10,6 +10,7 @@ use std::time::Duration;
 use dm_core::error::ErrorKind;
 use dm_proto::frame::{FrameError, read_frame, write_frame};
 use dm_proto::proplib::{Dictionary, Limits, Value, read_dictionary, write_dictionary};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -89,7 +90,7 @@ impl Order {
         Ok(Some((stream, DaemonStatus::of(&dictionary))))
     }
 
-    fn talk(self, stream: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
+    fn talk(self, stream: &mut UnixStream) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         write_frame(stream, self.word().as_bytes())?;
