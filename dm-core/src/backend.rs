@@ -1,7 +1,12 @@
 //! The one door to a driver, whichever it is.
 
+#[cfg(feature = "std")]
+use alloc::boxed::Box;
+
 use crate::command::{Command, Reply};
 use crate::error::DmError;
+#[cfg(feature = "std")]
+use crate::events::Watch;
 
 /// A driver: the engine, a kernel's, or one behind a socket.
 pub trait Backend: Send + Sync {
@@ -13,6 +18,19 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`DmError`], with the command and the device in its context.
     fn call(&self, command: Command) -> Result<Reply, DmError>;
+
+    /// A descriptor of its own that tells of whatever happens to a device. Most want
+    /// [`Events`](crate::events::Events), which tells what it was.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::error::ErrorKind::Unsupported) from a driver that does not tell.
+    #[cfg(feature = "std")]
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        let driver = self.capabilities().driver;
+        let reason = alloc::format!("the driver {driver} does not tell what happens to devices");
+        let error = DmError::because(crate::error::ErrorKind::Unsupported, reason);
+        Err(error.about("watch", None))
+    }
 }
 
 /// What a driver can do.
@@ -50,6 +68,8 @@ bitflags::bitflags! {
         /// A suspend holds new io and waits for what is under way, and a resume without a loaded
         /// table goes on with the old one.
         const SUSPEND = 1 << 9;
+        /// Telling what happens to any device.
+        const EVENTS = 1 << 10;
     }
 }
 
@@ -68,6 +88,11 @@ impl<B: Backend + ?Sized> Backend for &B {
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         (**self).call(command)
     }
+
+    #[cfg(feature = "std")]
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        (**self).watch()
+    }
 }
 
 impl<B: Backend + ?Sized> Backend for alloc::sync::Arc<B> {
@@ -78,6 +103,11 @@ impl<B: Backend + ?Sized> Backend for alloc::sync::Arc<B> {
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         (**self).call(command)
     }
+
+    #[cfg(feature = "std")]
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        (**self).watch()
+    }
 }
 
 impl<B: Backend + ?Sized> Backend for alloc::boxed::Box<B> {
@@ -87,5 +117,10 @@ impl<B: Backend + ?Sized> Backend for alloc::boxed::Box<B> {
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         (**self).call(command)
+    }
+
+    #[cfg(feature = "std")]
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        (**self).watch()
     }
 }

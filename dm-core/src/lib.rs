@@ -7,7 +7,8 @@
 //!   each other. Linux's is in the crate dm-linux, one behind a socket in dm-proto.
 //! - [`table`] is the language of tables, [`target`] what maps io, [`typed`] the targets' words.
 //! - [`blockdev`] and [`io`] are how io is asked for, on a mapped device too.
-//! - `transaction` changes several devices together; [`difference`] tells what happened to them.
+//! - `transaction` changes several devices together; `events` tells what
+//!   happens to them, as [`difference`]s.
 //! - [`error`] is what all of it fails with: match on the kind, show the report.
 //!
 //! What is in `code` here and no link needs the feature `std`.
@@ -52,6 +53,8 @@ pub mod disklabel;
 pub mod engine;
 pub mod errno;
 pub mod error;
+#[cfg(feature = "std")]
+pub mod events;
 pub mod flags;
 pub mod format;
 pub mod io;

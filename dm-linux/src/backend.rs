@@ -8,9 +8,11 @@ use dm_core::command::{
 };
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::events::Watch;
 use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::units::Sector;
 use dm_core::version::Version;
+use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::abi::command::Request;
 use crate::abi::reply::{self as wire, ReplyData};
@@ -19,9 +21,10 @@ use crate::abi::{ByteOrder, Call, Flags, Payload, layout};
 use crate::buffer::{self, Buffer, Secrecy};
 use crate::control::Control;
 use crate::meaning;
+use crate::nodes::{NodePolicy, Nodes};
 use crate::refusal::{component_missing, probe_refused, refused};
 use crate::request;
-use crate::sys::Sys;
+use crate::sys::{Poller, Sys};
 use crate::udev::{Change, Settled, Ticket, Udev, Waiter};
 
 /// The driver of the running kernel.
@@ -418,6 +421,27 @@ impl<S: Sys> Backend for Linux<S> {
         let done = self.obey(&command);
         command.wipe();
         done.map_err(|error| error.about(command.verb(), command.device()))
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        let nodes = Nodes::new(NodePolicy::Never);
+        Ok(Box::new(EventWatch(Linux::new(self.sys.poller()?, nodes))))
+    }
+}
+
+/// The driver's own word that something happened.
+#[derive(Debug)]
+struct EventWatch(Linux<Box<dyn Poller>>);
+
+impl Watch for EventWatch {
+    fn arm(&mut self) -> Result<(), DmError> {
+        self.0.arm_poll()
+    }
+}
+
+impl AsFd for EventWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.sys.as_fd()
     }
 }
 

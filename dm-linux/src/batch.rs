@@ -6,6 +6,7 @@ use std::time::Duration;
 use dm_core::backend::{Backend, Capabilities};
 use dm_core::command::{Command, Reply};
 use dm_core::error::DmError;
+use dm_core::events::Watch;
 
 use crate::backend::Linux;
 use crate::control::Control;
@@ -86,6 +87,10 @@ impl<S: Sys> Backend for Batch<'_, S> {
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         self.linux.call(command)
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        self.linux.watch()
     }
 }
 

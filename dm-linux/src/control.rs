@@ -11,7 +11,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::abi::Call;
 use crate::abi::layout::{CONTROL, MISC_NAME};
 use crate::buffer::Buffer;
-use crate::sys::{self, Sys};
+use crate::sys::{self, Poller, Sys};
 
 /// Linux's control node, which is opened on first use and made then if it is missing.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Control {
     }
 
     /// Its descriptor, which is readable after an event of any device; [`Linux::arm_poll`] makes it
-    /// ready for the next.
+    /// ready for the next. [`Events`](dm_core::events::Events) does both.
     ///
     /// [`Linux::arm_poll`]: crate::Linux::arm_poll
     ///
@@ -124,6 +124,27 @@ impl Sys for Control {
 
     fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
         sys::probe_paths(number)
+    }
+
+    fn poller(&self) -> Result<Box<dyn Poller>, DmError> {
+        // What was told already is kept for each open file.
+        Ok(Box::new(Opened(sys::open(&self.path)?)))
+    }
+}
+
+/// The control node, opened.
+#[derive(Debug)]
+struct Opened(OwnedFd);
+
+impl Sys for Opened {
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        sys::ioctl(&self.0, call, buffer)
+    }
+}
+
+impl AsFd for Opened {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [`sys`]: the one door to the kernel, and its trait for stand-ins.
 //! - [`mangle`]: names as the driver has them.
 //! - [`nodes`]: `/dev/mapper/NAME` where no udev makes it.
-//! - [`events`]: what happens to devices, as it happens.
+//! - [`dm_core::events`]: what happens to devices, as it happens, as on any driver.
 //! - [`udev`]: waiting for udev where it runs, with an end; [`Batch`] is one wait for many commands.
 //! - [`probe`]: whether there is a driver that this user can use.
 //! - [`readahead`]: how far the kernel reads ahead on a device.
@@ -32,6 +32,15 @@
 //! dm.remove(vol0, RemoveMode::IfUnused)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! From here one goes on to
+//! - [`Transaction`](dm_core::transaction::Transaction): several devices are swapped together, or not at all;
+//! - [`Events`](dm_core::events::Events): what happens to devices, as an iterator or a descriptor;
+//! - [`Linux::batch`]: many commands with one wait for udev;
+//! - [`Udev`](udev::Udev), [`Nodes`](nodes::Nodes): who makes `/dev/mapper/NAME`, for [`Linux::open_with`];
+//! - [`typed`](dm_core::typed): parameters, status and messages of each target, as types.
+//!
+//! Who comes from the devicemapper crate finds each of its items in `docs/from-devicemapper.md`.
 //!
 //! # Commands that are more than one ioctl
 //! - Rename and set-uuid look at the device first: the driver finds it only by its name, and its
@@ -80,7 +89,6 @@
 pub mod abi;
 pub mod buffer;
 pub mod control;
-pub mod events;
 pub mod mangle;
 pub mod nodes;
 pub mod probe;

@@ -1,7 +1,11 @@
 //! The one door to the kernel.
 
+use std::fmt;
+
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
+use dm_core::error::{DmError, ErrorKind};
+use rustix::fd::AsFd;
 
 use crate::abi::Call;
 use crate::buffer::Buffer;
@@ -32,7 +36,23 @@ pub trait Sys: Send + Sync {
         let _ = number;
         Err(Errno::ENOTTY)
     }
+
+    /// Another way to the same driver, with a descriptor that is readable after an event of any
+    /// device, once `DM_DEV_ARM_POLL` made it ready. A stand-in need not have any.
+    ///
+    /// # Errors
+    /// [`ControlError`] if the driver can not be reached, [`ErrorKind::Unsupported`] if there is
+    /// none.
+    fn poller(&self) -> Result<Box<dyn Poller>, DmError> {
+        let reason = "it has no descriptor that tells of events";
+        Err(DmError::because(ErrorKind::Unsupported, reason))
+    }
 }
+
+/// Who answers ioctls, with a descriptor that tells of events.
+pub trait Poller: Sys + AsFd + fmt::Debug {}
+
+impl<S: Sys + AsFd + fmt::Debug> Poller for S {}
 
 impl<S: Sys + ?Sized> Sys for &S {
     fn ready(&self) -> Result<(), ControlError> {
@@ -45,6 +65,28 @@ impl<S: Sys + ?Sized> Sys for &S {
 
     fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
         (**self).probe_paths(number)
+    }
+
+    fn poller(&self) -> Result<Box<dyn Poller>, DmError> {
+        (**self).poller()
+    }
+}
+
+impl<S: Sys + ?Sized> Sys for Box<S> {
+    fn ready(&self) -> Result<(), ControlError> {
+        (**self).ready()
+    }
+
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        (**self).ioctl(call, buffer)
+    }
+
+    fn probe_paths(&self, number: DevNo) -> Result<(), Errno> {
+        (**self).probe_paths(number)
+    }
+
+    fn poller(&self) -> Result<Box<dyn Poller>, DmError> {
+        (**self).poller()
     }
 }
 

@@ -6,10 +6,10 @@ mod support;
 
 use dm_core::difference::Difference;
 use dm_core::errno::Errno;
+use dm_core::events::Events;
 use dm_linux::Linux;
 use dm_linux::abi::Call;
 use dm_linux::abi::reply::ReplyData;
-use dm_linux::events::Events;
 use support::{Script, Step, plain, record_of, reply, script, version};
 
 fn armed() -> (Call, Step) {

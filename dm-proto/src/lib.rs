@@ -54,3 +54,5 @@ mod secret;
 pub mod server;
 #[cfg(unix)]
 pub mod socket;
+#[cfg(unix)]
+mod watch;

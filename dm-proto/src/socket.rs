@@ -9,17 +9,19 @@ use dm_core::backend::{Backend, Capabilities, Features};
 use dm_core::command::{Command, Reply};
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::events::Watch;
 use zeroize::Zeroizing;
 
 use crate::frame::{FRAME_MAX, FrameError, read_frame, write_frame};
 use crate::netbsd::{LIMITS, command, reply};
 use crate::proplib::read_dictionary;
 use crate::secret::write_secret;
+use crate::watch::SocketWatch;
 
 /// A driver behind a Unix socket: one connection, one command at a time.
 ///
 /// While a command waits for its reply, others of the same backend wait for it; who waits for one device's event
-/// connects once more.
+/// connects once more. [`Backend::watch`] does so by itself.
 ///
 /// If the daemon closed the idle connection, a call makes a new one. It does so only if the daemon can not have read
 /// the whole request: no command is obeyed twice.
@@ -50,6 +52,12 @@ impl SocketBackend {
             path: None,
             stream: Mutex::new(Some(stream)),
         }
+    }
+
+    /// A connection of its own.
+    fn again(&self) -> Result<UnixStream, DmError> {
+        let none = || DmError::because(ErrorKind::Unsupported, "there is no second connection");
+        open(self.path.as_ref().ok_or_else(none)?)
     }
 
     /// Sends a request and gets its reply.
@@ -91,6 +99,13 @@ impl Backend for SocketBackend {
         command.wipe();
         done.map_err(|error| error.about(command.verb(), command.device()))
     }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        let watch = SocketWatch::new(self.again()?);
+        watch
+            .map(|watch| Box::new(watch) as Box<dyn Watch>)
+            .map_err(|error| error.about("watch", None))
+    }
 }
 
 fn open(path: &Path) -> Result<UnixStream, DmError> {
@@ -123,7 +138,16 @@ fn text_of(command: &Command) -> Result<Zeroizing<Vec<u8>>, DmError> {
     }
 }
 
-/// Waits for a reply, however long that takes.
+/// Sends a request.
+pub(crate) fn send(stream: &mut UnixStream, command: &Command) -> Result<(), DmError> {
+    write_frame(stream, &text_of(command)?).map_err(|error| not_sent(&error))
+}
+
+/// Waits for the reply to a request, however long that takes.
+pub(crate) fn receive(stream: &mut UnixStream, command: &Command) -> Result<Reply, DmError> {
+    read_reply(command, &receive_text(stream)?)
+}
+
 fn receive_text(stream: &mut UnixStream) -> Result<Zeroizing<Vec<u8>>, DmError> {
     match read_frame(stream, FRAME_MAX) {
         Ok(Some(reply)) => Ok(reply),

@@ -129,6 +129,14 @@ pub enum Command {
         /// Whether pending data is written out before the status.
         flush: FlushMode,
     },
+    /// Waits until the count of what happened to all devices is another than `known`, then that
+    /// count. It is never 0. For whoever tells others; [`Events`] is for all else.
+    ///
+    /// [`Events`]: ../events/struct.Events.html
+    Watch {
+        /// The count that the caller knows; 0 if it knows none.
+        known: u32,
+    },
     /// Tells a target something.
     Message {
         /// Which device.
@@ -176,6 +184,7 @@ impl Command {
             Command::Status { .. } => "status",
             Command::Measure { .. } => "measure",
             Command::Wait { .. } => "wait",
+            Command::Watch { .. } => "watch",
             Command::Message { .. } => "message",
             Command::SetGeometry { .. } => "setgeometry",
             Command::ProbePaths { .. } => "probe-paths",
@@ -189,6 +198,7 @@ impl Command {
             | Command::Targets
             | Command::TargetVersion { .. }
             | Command::List(_)
+            | Command::Watch { .. }
             | Command::RemoveAll { .. } => None,
             Command::Create(create) => Some(create.name.to_string()),
             Command::Load(Load { device, .. })
@@ -224,6 +234,7 @@ impl Command {
                 | Command::Status { .. }
                 | Command::Measure { .. }
                 | Command::Wait { .. }
+                | Command::Watch { .. }
                 | Command::ProbePaths { .. }
         )
     }

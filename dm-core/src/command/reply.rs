@@ -33,6 +33,8 @@ pub enum Reply {
     Lines(DeviceInfo, Vec<TableLine>),
     /// To message: the target's answer, if it has one.
     Message(DeviceInfo, Option<String>),
+    /// To watch: the count of what happened.
+    Changes(u32),
 }
 
 /// A kind of targets.

@@ -91,6 +91,11 @@ impl<B: Backend, D: Disks + Send + Sync> Backend for Guarded<B, D> {
         }
         self.backend.call(command)
     }
+
+    #[cfg(feature = "std")]
+    fn watch(&self) -> Result<Box<dyn crate::events::Watch>, DmError> {
+        self.backend.watch()
+    }
 }
 
 impl<'a, B: ?Sized, D: ?Sized> Stacked<'a, B, D> {

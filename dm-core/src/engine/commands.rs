@@ -38,12 +38,12 @@ pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<
         }
         Command::Rename { device: id, name } => {
             let core = engine.rename(&id, name)?;
-            raise_if_active(&core);
+            renamed(engine, &core);
             Ok(device(core))
         }
         Command::SetUuid { device: id, uuid } => {
             let core = engine.set_uuid(&id, uuid)?;
-            raise_if_active(&core);
+            renamed(engine, &core);
             Ok(device(core))
         }
         Command::Load(mut request) => {
@@ -110,6 +110,7 @@ pub(super) fn obey(engine: &Inner, command: Command, cancel: &Cancel) -> Result<
             event,
             flush,
         } => wait(engine, &device, event, flush, cancel),
+        Command::Watch { known } => watch(engine, known, cancel),
         Command::Message {
             device,
             sector,
@@ -168,9 +169,10 @@ fn list(engine: &Inner, filter: &ListFilter) -> Reply {
 }
 
 /// As in the kernel, a change of name or uuid is an event of a device with a table.
-fn raise_if_active(core: &Core) {
-    if core.table(Slot::Active).is_some() {
-        core.events.raise();
+fn renamed(engine: &Inner, core: &Core) {
+    match core.table(Slot::Active) {
+        Some(_) => core.raise(),
+        None => engine.watchers.changed(),
     }
 }
 
@@ -217,11 +219,20 @@ fn wait(
             ErrorKind::NotFound,
             "the device was removed",
         )),
-        Waited::GivenUp => Err(DmError::because(
-            ErrorKind::Interrupted,
-            "the wait was given up",
-        )),
+        Waited::GivenUp => Err(given_up()),
     }
+}
+
+fn watch(engine: &Inner, known: u32, cancel: &Cancel) -> Result<Reply, DmError> {
+    let count = engine.watchers.count();
+    match count.wait(known, cancel) {
+        Waited::GivenUp => Err(given_up()),
+        _ => Ok(Reply::Changes(count.number())),
+    }
+}
+
+fn given_up() -> DmError {
+    DmError::because(ErrorKind::Interrupted, "the wait was given up")
 }
 
 fn message(engine: &Inner, id: &DevId, sector: Sector, text: &str) -> Result<Reply, DmError> {

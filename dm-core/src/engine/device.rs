@@ -390,6 +390,14 @@ impl Core {
         destroy
     }
 
+    /// An event of the device, of which those who watch all devices are told, too.
+    pub(super) fn raise(&self) {
+        self.events.raise();
+        if let Some(engine) = self.engine.upgrade() {
+            engine.watchers.changed();
+        }
+    }
+
     /// Calls a deferred removal off.
     pub(super) fn cancel_remove(&self) -> Result<(), DmError> {
         lock(&self.slots).step(Event::CancelRemove).map(|_| ())
@@ -399,7 +407,7 @@ impl Core {
     pub(super) fn destroy(self: &Arc<Self>) {
         let inactive = lock(&self.slots).inactive.take();
         let active = self.lane.swap(None);
-        self.events.raise();
+        self.raise();
         self.events.end();
         // Held requests find no table and fail.
         self.release();
@@ -490,7 +498,7 @@ impl Host for DeviceHost {
 
     fn raise_event(&self) {
         if let Some(core) = self.0.upgrade() {
-            core.events.raise();
+            core.raise();
         }
     }
 }

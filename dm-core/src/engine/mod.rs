@@ -13,6 +13,7 @@ mod section;
 mod stack;
 mod stats;
 mod sync;
+mod watch;
 mod way;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::component::{OpenError, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::disklabel::DiskInfo;
 use crate::error::{DmError, ErrorKind};
+use crate::events::Watch;
 use crate::names::DmName;
 use crate::target::{TARGETS, TargetKind};
 use crate::version::Version;
@@ -162,6 +164,10 @@ impl Backend for Engine {
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         self.call_with(command, &Cancel::new())
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        self.inner.watchers.watch()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::target::TargetKind;
 
 use super::device::Core;
 use super::opener::Files;
+use super::watch::Watchers;
 
 /// The major number of mapped devices.
 pub(super) const MAPPED_MAJOR: u32 = 253;
@@ -26,6 +27,7 @@ pub(super) struct Inner {
     me: Weak<Inner>,
     pub(super) kinds: Vec<TargetKind>,
     pub(super) files: Files,
+    pub(super) watchers: Watchers,
     /// Held while a table is loaded, so that no two loads can close a circle together.
     pub(super) loading: Mutex<()>,
     registry: Mutex<Registry>,
@@ -46,6 +48,7 @@ impl Inner {
             me: me.clone(),
             kinds,
             files: Files::default(),
+            watchers: Watchers::new(),
             loading: Mutex::new(()),
             registry: Mutex::default(),
         })
@@ -88,6 +91,8 @@ impl Inner {
         if let Some(uuid) = uuid {
             registry.uuids.insert(uuid, core.clone());
         }
+        drop(registry);
+        self.watchers.changed();
         Ok(core)
     }
 

@@ -5,12 +5,16 @@
 pub(crate) mod driver;
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::fmt;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex};
 
 use dm_core::client::Dm;
 use dm_core::command::TargetVersion;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
+use dm_core::error::DmError;
 use dm_core::names::{DmName, TargetName};
 use dm_core::table::TableLine;
 use dm_core::version::Version;
@@ -21,7 +25,7 @@ use dm_linux::abi::view::Header;
 use dm_linux::abi::{ByteOrder, Call, Flags};
 use dm_linux::buffer::Buffer;
 use dm_linux::nodes::{NodePolicy, Nodes};
-use dm_linux::sys::Sys;
+use dm_linux::sys::{Poller, Sys};
 use dm_linux::udev::Waiter;
 
 pub(crate) const NUMBER: DevNo = DevNo {
@@ -45,8 +49,11 @@ pub(crate) enum Step {
 }
 
 /// A kernel that plays a script, and remembers what it was asked.
+#[derive(Clone, Default)]
+pub(crate) struct Script(Arc<Play>);
+
 #[derive(Default)]
-pub(crate) struct Script {
+struct Play {
     steps: Mutex<VecDeque<(Call, Step)>>,
     asked: Mutex<Vec<(Call, Vec<u8>)>>,
 }
@@ -54,8 +61,8 @@ pub(crate) struct Script {
 impl Sys for Script {
     fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
         let asked = (call, buffer.bytes().to_vec());
-        self.asked.lock().unwrap().push(asked);
-        let mut steps = self.steps.lock().unwrap();
+        self.0.asked.lock().unwrap().push(asked);
+        let mut steps = self.0.steps.lock().unwrap();
         let (wanted, step) = steps
             .pop_front()
             .unwrap_or_else(|| panic!("{call:?} after the end of the script"));
@@ -80,6 +87,33 @@ impl Sys for Script {
             }
         }
     }
+
+    fn poller(&self) -> Result<Box<dyn Poller>, DmError> {
+        let file = File::open("/dev/null").unwrap();
+        Ok(Box::new(Polled(self.clone(), file)))
+    }
+}
+
+/// The same kernel, with a descriptor that is always readable.
+#[derive(Debug)]
+struct Polled(Script, File);
+
+impl Sys for Polled {
+    fn ioctl(&self, call: Call, buffer: &mut Buffer) -> Result<(), Errno> {
+        self.0.ioctl(call, buffer)
+    }
+}
+
+impl AsFd for Polled {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.1.as_fd()
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Script")
+    }
 }
 
 fn version_bytes() -> [u8; 12] {
@@ -101,18 +135,18 @@ pub(crate) fn script_with(
     steps: impl IntoIterator<Item = (Call, Step)>,
     nodes: impl Waiter + 'static,
 ) -> Dm<Linux<Script>> {
-    let script = Script {
+    let script = Script(Arc::new(Play {
         steps: Mutex::new(steps.into_iter().collect()),
         asked: Mutex::default(),
-    };
+    }));
     Dm::new(Linux::new(script, nodes))
 }
 
 /// The bytes that the kernel was asked with; the script must be at its end.
 pub(crate) fn asked_bytes(dm: &Dm<Linux<Script>>) -> Vec<(Call, Vec<u8>)> {
     let script = dm.backend().sys();
-    assert_eq!(script.steps.lock().unwrap().len(), 0, "not all was asked");
-    script.asked.lock().unwrap().clone()
+    assert_eq!(script.0.steps.lock().unwrap().len(), 0, "not all was asked");
+    script.0.asked.lock().unwrap().clone()
 }
 
 /// The requests that the kernel got; the script must be at its end.

@@ -122,6 +122,7 @@ pub fn encode(command: &Command) -> Dictionary {
             request.set(keys::EVENT_NR, *event);
             request.flush(*flush);
         }
+        Command::Watch { known } => request.set(keys::EVENT_NR, *known),
         Command::Message {
             device,
             sector,
@@ -221,6 +222,7 @@ pub fn decode(request: &Dictionary) -> Result<Command, DmError> {
             event,
             flush,
         },
+        keys::command::WATCH => Command::Watch { known: event },
         keys::command::MESSAGE => message(&request)?,
         keys::command::SETGEOMETRY => Command::SetGeometry {
             device: device()?,
@@ -255,6 +257,7 @@ pub(super) fn word(command: &Command) -> &'static str {
         Command::Table { .. } => keys::command::TABLE,
         Command::Status { .. } | Command::Measure { .. } => keys::command::STATUS,
         Command::Wait { .. } => keys::command::WAITEVENT,
+        Command::Watch { .. } => keys::command::WATCH,
         Command::Message { .. } => keys::command::MESSAGE,
         Command::SetGeometry { .. } => keys::command::SETGEOMETRY,
         Command::ProbePaths { .. } => keys::command::PROBE_PATHS,

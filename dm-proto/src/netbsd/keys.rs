@@ -113,6 +113,8 @@ pub mod command {
     pub const SETGEOMETRY: &str = "setgeometry";
     /// Extension: the version of one kind of targets.
     pub const TARGET_VERSION: &str = "target-version";
+    /// Extension: waits for whatever happens to a device.
+    pub const WATCH: &str = "watch";
     /// Extension: tries the paths of a `multipath` device.
     pub const PROBE_PATHS: &str = "probe-paths";
 }
@@ -153,4 +155,6 @@ pub mod reply {
     pub const LINES: &str = "lines";
     /// A device and a target's answer.
     pub const MESSAGE: &str = "message";
+    /// [`EVENT_NR`](super::EVENT_NR) is the count of what happened to all devices.
+    pub const CHANGES: &str = "changes";
 }

@@ -89,6 +89,10 @@ fn success(message: &mut Dictionary, reply: &Reply) {
             set_items(message, answer);
             keys::reply::MESSAGE
         }
+        Reply::Changes(count) => {
+            message.set(keys::EVENT_NR, *count);
+            keys::reply::CHANGES
+        }
         _ => {
             let reason = "the reply has no place in this dialect";
             let error = DmError::because(ErrorKind::Unsupported, reason);
@@ -196,6 +200,7 @@ fn read(command: &Command, reply: &Fields<'_>) -> Result<Result<Reply, DmError>,
             };
             Reply::Message(read_device(reply)?, answer)
         }
+        keys::reply::CHANGES => Reply::Changes(reply.uint32(keys::EVENT_NR)?),
         _ => {
             let value = kind.into_owned();
             return Err(reply.error(keys::REPLY, Fault::Unknown { value }));

@@ -19,7 +19,7 @@ use dm_core::version::Version;
 pub(crate) struct Random(pub(crate) u64);
 
 /// How many variants [`Random::command`] and [`Random::reply`] choose from.
-pub(crate) const COMMANDS: usize = 22;
+pub(crate) const COMMANDS: usize = 23;
 pub(crate) const REPLIES: usize = 8;
 
 const PIECES: [&str; 20] = [
@@ -266,7 +266,10 @@ impl Random {
                 device,
                 geometry: self.geometry(),
             },
-            _ => Command::ProbePaths { device },
+            21 => Command::ProbePaths { device },
+            _ => Command::Watch {
+                known: self.uint32(),
+            },
         }
     }
 

@@ -105,6 +105,7 @@ pub(crate) fn commands() -> Vec<Command> {
             geometry: geometry(),
         },
         Command::ProbePaths { device: device() },
+        Command::Watch { known: 1 },
     ]
 }
 
@@ -132,5 +133,6 @@ pub(crate) fn replies() -> Vec<Reply> {
         ),
         Reply::Lines(info.clone(), lines()),
         Reply::Message(info, Some("world".into())),
+        Reply::Changes(2),
     ]
 }

@@ -13,6 +13,7 @@ use dm_core::component::TableMode;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::events::Watch;
 use dm_core::names::DmName;
 use dm_core::nbd::TransmissionFlags;
 use dm_proto::socket::SocketBackend;
@@ -41,6 +42,10 @@ impl Backend for Daemon {
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
         SocketBackend::connect(&self.control)?.call(command)
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        SocketBackend::connect(&self.control)?.watch()
     }
 }
 

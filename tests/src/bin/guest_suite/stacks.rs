@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, Slot};
 use dm_core::difference::Difference;
+use dm_core::events::Events;
 use dm_core::names::DmName;
 use dm_core::table::TableLine;
 use dm_core::transaction::Transaction;
 use dm_linux::Linux;
-use dm_linux::events::Events;
 
 use crate::shell::{command, create, equal, run};
 
@@ -110,7 +110,8 @@ pub(crate) fn refused_step_is_taken_back() -> Result<(), String> {
 
 /// Each kind of event wakes the one who waits, and none is lost among many.
 pub(crate) fn events_are_told() -> Result<(), String> {
-    let mut events = Events::open().map_err(|error| error.report())?;
+    let linux = Linux::open().map_err(|error| error.report())?;
+    let mut events = Events::new(&linux).map_err(|error| error.report())?;
     let mut next = |what: &str, fits: &dyn Fn(&Difference) -> bool| {
         let start = Instant::now();
         while start.elapsed() < SOON {
@@ -133,7 +134,6 @@ pub(crate) fn events_are_told() -> Result<(), String> {
     next("identified", &|it| matches!(it, Difference::Identified(_)))?;
     run("dmsetup remove guest-b")?;
     next("gone", &|it| matches!(it, Difference::Removed(_)))?;
-    let linux = Linux::open().map_err(|error| error.report())?;
     thread::scope(|scope| {
         for thread in 0..8 {
             let dm = Dm::new(&linux);
