@@ -8,6 +8,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use dm_linux::abi::command::Request;
 use dm_linux::abi::reply::{Reply, ReplyData};
 use dm_linux::abi::{ByteOrder, Call, Flags};
 use dm_linux::nodes::{NodePolicy, Nodes};
-use dm_linux::udev::{Change, Cookie, How, MAGIC, Udev, UdevFlags, UdevState, Waiter};
+use dm_linux::udev::{Change, Cookie, CookieError, How, MAGIC, Udev, UdevFlags, UdevState, Waiter};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use support::{NUMBER, Script, Step, asked, header, plain, script_with, vol0};
@@ -291,4 +292,30 @@ fn nodes_are_ours_if_the_rules_make_none() {
     let settled = part.settle(ticket, &[change]);
     assert_eq!(settled.how, How::Udev);
     assert!(stage.node("vol0").exists());
+}
+
+#[test]
+fn cookie_goes_with_an_interrupted_wait_and_with_a_ticket_that_is_not_settled() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let udev = stage.udev().interrupt(Arc::new(AtomicBool::new(true)));
+    let begin = || {
+        let ticket = udev.begin().unwrap();
+        let cookie = u32::from(MAGIC) << 16 | ticket.event() & 0xffff;
+        assert_eq!(Cookie::find(cookie).unwrap().count(), Ok(1));
+        ticket.expect().unwrap();
+        (ticket, cookie)
+    };
+    let (ticket, cookie) = begin();
+    let settled = udev.settle(ticket, &[Change::resumed(*b"vol0", NUMBER)]);
+    assert_eq!(settled.how, How::GivenUp);
+    assert!(settled.is_trouble());
+    assert_eq!(Cookie::find(cookie), Err(CookieError::Missing(cookie)));
+    let (ticket, cookie) = begin();
+    // Another one's is its owner's.
+    drop(ticket.share().unwrap());
+    assert!(Cookie::find(cookie).is_ok());
+    drop(ticket);
+    assert_eq!(Cookie::find(cookie), Err(CookieError::Missing(cookie)));
 }

@@ -1,10 +1,15 @@
 //! How commands to Linux's driver go about udev: dmsetup's options and variables.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
 use dm_linux::nodes::{NodePolicy, Nodes};
 use dm_linux::udev::{Change, CookieError, Settled, Ticket, Udev, UdevFlags, Waiter};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
 
 use crate::output::talk;
 
@@ -61,7 +66,8 @@ impl UdevOptions {
         if std::env::var_os(DISABLE).is_some() {
             return Box::new(Nodes::new(NodePolicy::Always));
         }
-        let mut udev = Udev::new().timeout(self.timeout());
+        let interrupt = SIGNALS.came.clone();
+        let mut udev = Udev::new().timeout(self.timeout()).interrupt(interrupt);
         if self.noudevrules {
             udev = udev.flags(NO_RULES);
         }
@@ -91,7 +97,12 @@ struct Told(Udev);
 
 impl Waiter for Told {
     fn begin(&self) -> Result<Ticket, CookieError> {
-        self.0.begin()
+        SIGNALS.hold();
+        let ticket = self.0.begin();
+        if ticket.is_err() {
+            SIGNALS.release();
+        }
+        ticket
     }
 
     fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
@@ -99,6 +110,7 @@ impl Waiter for Told {
         if settled.is_trouble() {
             talk(&format!("dmctl: {settled}"));
         }
+        SIGNALS.release();
         settled
     }
 
@@ -108,6 +120,52 @@ impl Waiter for Told {
 
     fn is_immediate(&self) -> bool {
         self.0.is_immediate()
+    }
+}
+
+/// Ctrl-C and its like, which end this program once its cookie is removed.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Not before there is a first cookie.
+    watched: OnceLock<()>,
+    /// No cookie is there: a signal does what it always does.
+    idle: Arc<AtomicBool>,
+    came: Arc<AtomicBool>,
+    /// Which, or 0.
+    which: Arc<AtomicUsize>,
+}
+
+/// A process has one set of handlers.
+static SIGNALS: LazyLock<Signals> = LazyLock::new(Signals::default);
+
+impl Signals {
+    fn watch(&self) {
+        for signal in [SIGINT, SIGTERM] {
+            let number = usize::try_from(signal).unwrap_or_default();
+            // In this order, since the first may end the program.
+            let registered = flag::register_conditional_default(signal, self.idle.clone())
+                .and_then(|_| flag::register_usize(signal, self.which.clone(), number))
+                .and_then(|_| flag::register(signal, self.came.clone()));
+            if let Err(error) = registered {
+                tracing::warn!("signal {signal} may leave a cookie behind: {error}");
+            }
+        }
+    }
+
+    /// A cookie may be there from now on.
+    fn hold(&self) {
+        self.idle.store(false, Ordering::SeqCst);
+        self.watched.get_or_init(|| self.watch());
+    }
+
+    /// The cookie is gone. A signal that came has its effect now.
+    fn release(&self) {
+        self.idle.store(true, Ordering::SeqCst);
+        let which = self.which.load(Ordering::SeqCst);
+        if let (Ok(signal), true) = (i32::try_from(which), which != 0) {
+            // If it can not be, the command ends as it would without.
+            let _ = low_level::emulate_default_handler(signal);
+        }
     }
 }
 

@@ -8,6 +8,25 @@
 //! - [`Nodes`](crate::nodes::Nodes) waits for nobody: it makes the nodes, or leaves them to others.
 //!
 //! [`Linux::batch`](crate::Linux::batch) makes one wait of many commands.
+//!
+//! # Examples
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use dm_linux::Linux;
+//! use dm_linux::udev::{Cookie, Udev, UdevFlags};
+//!
+//! // What 0.34's `DmUdevFlags` are is said once, for all commands of the handle.
+//! let udev = Udev::new()
+//!     .flags(UdevFlags::DISABLE_DISK_RULES)
+//!     .timeout(Duration::from_secs(5));
+//! let linux = Linux::open_with(udev)?;
+//! // What killed processes left behind.
+//! for left in Cookie::list()?.iter().filter(|it| it.age() > Duration::from_secs(600)) {
+//!     Cookie::find(left.cookie)?.remove()?;
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cookie;
 mod state;

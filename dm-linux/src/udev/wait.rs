@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,6 +40,16 @@ pub(super) enum Ending {
     Seen,
     /// Time is up, or udev is gone.
     Unanswered(UdevState),
+    /// The caller does not want to wait any longer.
+    GivenUp,
+}
+
+/// When a wait ends whatever udev does.
+#[derive(Clone, Copy)]
+pub(super) struct Limit<'a> {
+    pub(super) deadline: Instant,
+    /// Set when the caller does not want to wait any longer.
+    pub(super) interrupt: Option<&'a AtomicBool>,
 }
 
 /// How the nodes of several commands' devices should be in the end.
@@ -113,25 +124,29 @@ impl<'a> Wanted<'a> {
 }
 
 /// Pauses that grow.
-struct Pauses {
+struct Pauses<'a> {
     next: Duration,
-    deadline: Instant,
+    limit: Limit<'a>,
     looked: Instant,
 }
 
-impl Pauses {
-    fn until(deadline: Instant) -> Pauses {
+impl<'a> Pauses<'a> {
+    fn until(limit: Limit<'a>) -> Pauses<'a> {
         Pauses {
             next: PAUSE,
-            deadline,
+            limit,
             looked: Instant::now(),
         }
     }
 
-    /// Pauses; says how it ends if time is up or udev is gone.
+    /// Pauses; says how it ends if time is up, udev is gone or nobody wants to wait.
     fn pause(&mut self, state: impl Fn() -> UdevState) -> Option<Ending> {
         let now = Instant::now();
-        if now >= self.deadline {
+        let interrupt = self.limit.interrupt;
+        if interrupt.is_some_and(|it| it.load(Ordering::SeqCst)) {
+            return Some(Ending::GivenUp);
+        }
+        if now >= self.limit.deadline {
             return Some(Ending::Unanswered(state()));
         }
         if now.duration_since(self.looked) >= LOOK {
@@ -141,7 +156,7 @@ impl Pauses {
                 return Some(Ending::Unanswered(state));
             }
         }
-        thread::sleep(self.next.min(self.deadline - now));
+        thread::sleep(self.next.min(self.limit.deadline - now));
         self.next = (self.next * 3 / 2).min(LONGEST);
         None
     }
@@ -152,9 +167,9 @@ pub(super) fn wait_for_count(
     cookie: &Cookie,
     wanted: &Wanted<'_>,
     state: impl Fn() -> UdevState,
-    deadline: Instant,
+    limit: Limit<'_>,
 ) -> Ending {
-    let mut pauses = Pauses::until(deadline);
+    let mut pauses = Pauses::until(limit);
     // For the one who waits. Whatever is wrong with the cookie shows below.
     let _ = cookie.complete();
     let mut right_since = None;
@@ -163,7 +178,7 @@ pub(super) fn wait_for_count(
             Ok(0) => return Ending::Through,
             Ok(_) => {}
             // Somebody removed it, so that nothing more will be heard of it.
-            Err(_) => return wait_for_nodes(wanted, state, deadline),
+            Err(_) => return wait_for_nodes(wanted, state, limit),
         }
         // Udev may be where it does not see the semaphore: it acts, and never counts down.
         match wanted.is_written_down() && wanted.is_right() {
@@ -185,9 +200,9 @@ pub(super) fn wait_for_count(
 pub(super) fn wait_for_nodes(
     wanted: &Wanted<'_>,
     state: impl Fn() -> UdevState,
-    deadline: Instant,
+    limit: Limit<'_>,
 ) -> Ending {
-    let mut pauses = Pauses::until(deadline);
+    let mut pauses = Pauses::until(limit);
     loop {
         if wanted.is_right() {
             return Ending::Seen;
@@ -210,7 +225,10 @@ pub fn release(cookie: Cookie, timeout: Duration) -> Result<u32, CookieError> {
         Ok(()) | Err(CookieError::Complete(_)) => {}
         Err(error) => return Err(error),
     }
-    let mut pauses = Pauses::until(Instant::now() + timeout);
+    let mut pauses = Pauses::until(Limit {
+        deadline: Instant::now() + timeout,
+        interrupt: None,
+    });
     loop {
         let left = cookie.count()?;
         let state = || UdevState::Running { pid: None };

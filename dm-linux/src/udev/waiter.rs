@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::state::Process;
-use super::wait::{Ending, Wanted, wait_for_count, wait_for_nodes};
+use super::wait::{Ending, Limit, Wanted, wait_for_count, wait_for_nodes};
 use super::{Change, Cookie, CookieError, UdevFlags, UdevState};
 use crate::nodes::{NodeError, NodePolicy, Nodes};
 
@@ -60,6 +60,8 @@ pub enum How {
     Seen,
     /// Udev did not answer in time, or is gone.
     Unanswered(UdevState),
+    /// The wait was interrupted: udev may make them yet.
+    GivenUp,
 }
 
 /// What became of the nodes of one or several commands.
@@ -90,6 +92,7 @@ pub struct Udev {
     nodes: Nodes,
     flags: UdevFlags,
     timeout: Duration,
+    interrupt: Option<Arc<AtomicBool>>,
     join: Option<u32>,
     wait: Wait,
     /// The process that was udev when it was last looked at.
@@ -152,6 +155,16 @@ impl Ticket {
     }
 }
 
+/// A cookie of one's own goes with its ticket, also where the ticket is not settled.
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let (Some(cookie), false) = (self.cookie.take(), self.joined) {
+            // Somebody else may have removed it.
+            let _ = cookie.remove();
+        }
+    }
+}
+
 impl Settled {
     /// Nodes that are as they should be.
     pub fn new(how: How, waited: Duration) -> Settled {
@@ -165,7 +178,7 @@ impl Settled {
 
     /// Whether somebody should know.
     pub fn is_trouble(&self) -> bool {
-        matches!(self.how, How::Unanswered(_)) || !self.wrong.is_empty()
+        matches!(self.how, How::Unanswered(_) | How::GivenUp) || !self.wrong.is_empty()
     }
 }
 
@@ -182,6 +195,7 @@ impl Udev {
             nodes,
             flags: UdevFlags::PRIMARY_SOURCE,
             timeout: TIMEOUT,
+            interrupt: None,
             join: None,
             wait: Wait::Yes,
             process: Mutex::new(None),
@@ -201,6 +215,14 @@ impl Udev {
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Udev {
         Udev { timeout, ..self }
+    }
+
+    /// The same, whose waits end soon after `interrupt` is set: by a handler of Ctrl-C, say, which
+    /// would leave the cookie behind if it ended the process.
+    #[must_use]
+    pub fn interrupt(self, interrupt: Arc<AtomicBool>) -> Udev {
+        let interrupt = Some(interrupt);
+        Udev { interrupt, ..self }
     }
 
     /// The same, whose commands join a cookie that somebody else waits for.
@@ -267,27 +289,31 @@ impl Waiter for Udev {
         }
         let began = SystemTime::now() - ticket.began.elapsed();
         let wanted = Wanted::new(&self.nodes, &self.run, began, changes);
-        let deadline = Instant::now() + self.timeout;
+        let limit = Limit {
+            deadline: Instant::now() + self.timeout,
+            interrupt: self.interrupt.as_deref(),
+        };
         let ending = match ticket.cookie {
             _ if changes.is_empty() => Ending::Through,
             None if !self.state().has_nodes() => Ending::NoUdev,
-            None => wait_for_nodes(&wanted, || self.state(), deadline),
-            Some(ref cookie) => wait_for_count(cookie, &wanted, || self.state(), deadline),
+            None => wait_for_nodes(&wanted, || self.state(), limit),
+            Some(ref cookie) => wait_for_count(cookie, &wanted, || self.state(), limit),
         };
-        if let Some(cookie) = ticket.cookie {
-            // Somebody else may have removed it.
-            let _ = cookie.remove();
-        }
         settled.waited = ticket.began.elapsed();
+        drop(ticket);
         settled.how = match ending {
             Ending::Through if changes.is_empty() => How::Left,
             Ending::Through => How::Udev,
             Ending::NoUdev => How::Own,
             Ending::Seen => How::Seen,
             Ending::Unanswered(state) => How::Unanswered(state),
+            Ending::GivenUp => How::GivenUp,
         };
         if settled.how == How::Own || ours {
             self.own(changes, &mut settled);
+            return settled;
+        }
+        if ending == Ending::GivenUp {
             return settled;
         }
         if ending == Ending::Seen {
@@ -363,6 +389,7 @@ impl fmt::Display for Settled {
             How::Own => f.write_str("nodes are made here")?,
             How::Udev => f.write_str("udev is through")?,
             How::Seen => f.write_str("udev made the nodes")?,
+            How::GivenUp => f.write_str("udev was not waited for to the end")?,
             How::Unanswered(state) => {
                 let waited = self.waited.as_secs_f32();
                 write!(f, "udev did not answer within {waited:.1} s: {state}")?;

@@ -53,6 +53,7 @@ const CHANGING: &[Verb] = &[
     verb("create one --notable --uuid U-1"),
     verb("create one --table 0_8_zero"),
     verb("create one --readonly --table 0_8_zero"),
+    verb("create one --minor 7 --table 0_8_zero"),
     of_one("load one --table 0_8_error"),
     of_one("load one --readonly --table 0_8_error"),
     Verb {

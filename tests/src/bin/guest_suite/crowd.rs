@@ -10,6 +10,7 @@ use dm_core::names::{DmName, DmUuid};
 use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_linux::Linux;
+use dm_linux::udev::Cookie;
 
 const THREADS: u32 = 8;
 const DEVICES: u32 = 500;
@@ -61,10 +62,14 @@ fn count(folder: &str) -> Result<usize, String> {
     Ok(entries.count())
 }
 
-/// No event is lost, and no descriptor, node or device is left.
+/// No event is lost, and no descriptor, node, semaphore or device is left.
 pub(crate) fn threads_share_a_handle() -> Result<(), String> {
     let dm = Dm::new(Linux::open().map_err(|error| error.report())?);
-    let leaks = || Ok::<_, String>((count("/proc/self/fd")?, count("/dev/mapper")?));
+    let leaks = || {
+        let cookies = Cookie::list().map_err(|error| error.to_string())?;
+        let nodes = count("/dev/mapper")?;
+        Ok::<_, String>((count("/proc/self/fd")?, nodes, cookies.len()))
+    };
     let before = leaks()?;
     let results: Vec<Result<(), DmError>> = thread::scope(|scope| {
         let actors = (0..THREADS).map(|first| {
@@ -95,7 +100,7 @@ pub(crate) fn threads_share_a_handle() -> Result<(), String> {
     let after = leaks()?;
     if before != after {
         return Err(format!(
-            "descriptors and nodes: {before:?} before, {after:?} after"
+            "descriptors, nodes and semaphores: {before:?} before, {after:?} after"
         ));
     }
     match dm.list().map_err(|error| error.report())?.len() {

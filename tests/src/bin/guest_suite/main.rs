@@ -11,6 +11,9 @@ use std::process::{Command, ExitCode};
 
 use dm_tests::guest::protocol::{Message, Request};
 
+#[allow(dead_code)] // Its own main.
+#[path = "../../../../tools/examples/any_driver.rs"]
+mod any_driver;
 mod beside_dmsetup;
 mod churn;
 mod counts;
@@ -56,6 +59,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
     ("dmctl_starts", programs::dmctl_starts),
+    ("any_driver_runs", programs::any_driver_runs),
     (
         "typed_parameters_are_the_kernels",
         typed::parameters_are_the_kernels,
@@ -114,10 +118,18 @@ const CHECKS: &[(&str, Check)] = &[
         "udev_rules_are_left_out_alike",
         udev::rules_are_left_out_alike,
     ),
+    (
+        "udev_threads_leave_no_semaphore",
+        udev::threads_leave_no_semaphore,
+    ),
     ("udev_stopped_is_given_up", udev::stopped_udev_is_given_up),
     (
         "udev_killed_is_not_waited_for",
         udev::killed_udev_is_not_waited_for,
+    ),
+    (
+        "udev_interrupted_wait_leaves_no_cookie",
+        udev::interrupted_wait_leaves_no_cookie,
     ),
     ("udev_absent_is_not_missed", udev::absent_udev_is_not_missed),
     (

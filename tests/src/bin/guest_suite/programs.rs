@@ -59,3 +59,15 @@ pub(crate) fn dmctl_starts() -> Result<(), String> {
         Err(format!("it says {said:?}"))
     }
 }
+
+/// The example that runs on an engine elsewhere.
+pub(crate) fn any_driver_runs() -> Result<(), String> {
+    for driver in ["engine", "linux"] {
+        let lines = crate::any_driver::run(driver).map_err(|error| error.report())?;
+        match &lines[..] {
+            [line] if line.starts_with(driver) && line.ends_with("0 2048 zero") => {}
+            _ => return Err(format!("{driver}: it says {lines:?}")),
+        }
+    }
+    Ok(())
+}

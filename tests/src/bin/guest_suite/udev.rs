@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -311,6 +312,35 @@ pub(crate) fn rules_are_left_out_alike() -> Result<(), String> {
     no_semaphores()
 }
 
+/// Threads that share a handle each have a cookie of their own, and none stays.
+pub(crate) fn threads_leave_no_semaphore() -> Result<(), String> {
+    let _udevd = Udevd::start()?;
+    let linux = linux(BOUND)?;
+    let lines = TableLine::parse_table("0 1024 linear /dev/ram0 0").expect("it is a table");
+    let live = &|thread: u32| {
+        for device in 0..4 {
+            let (dm, device) = (Dm::new(&linux), format!("guest-{thread}-{device}"));
+            let made = dm
+                .create(Create::new(name(&device)))
+                .and_then(|_| dm.load(Load::new(name(&device), lines.clone())))
+                .and_then(|_| dm.resume(name(&device), SuspendOptions::default()))
+                .map_err(|error| error.report())?;
+            let (node, target) = (format!("/dev/mapper/{device}"), made.number.minor);
+            equal_links(&node, Some(&format!("../dm-{target}")))?;
+            let removed = dm.remove(name(&device), RemoveMode::IfUnused);
+            removed.map_err(|error| error.report())?;
+            equal_links(&node, None)?;
+        }
+        Ok::<_, String>(())
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|it| scope.spawn(move || live(it))).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().expect("no panic");
+        threads.into_iter().try_for_each(join)
+    })?;
+    no_semaphores()
+}
+
 /// A stopped udev costs the time-out, and catches up later.
 pub(crate) fn stopped_udev_is_given_up() -> Result<(), String> {
     let udevd = Udevd::start()?;
@@ -331,6 +361,52 @@ pub(crate) fn stopped_udev_is_given_up() -> Result<(), String> {
         })?;
     }
     for device in ["guest-a", "guest-b"] {
+        remove(&linux, device)?;
+    }
+    Ok(())
+}
+
+/// Ctrl-C ends a wait at once and leaves no cookie; what a killed dmctl leaves is listed and can be
+/// destroyed.
+pub(crate) fn interrupted_wait_leaves_no_cookie() -> Result<(), String> {
+    let udevd = Udevd::start()?;
+    udevd.stop()?;
+    let start = |device: &str| {
+        let child = Command::new("dmctl")
+            .args(["create", device, "--table", "0 1024 linear /dev/ram0 0"])
+            .env_remove(DISABLE)
+            .spawn()
+            .map_err(|error| format!("dmctl: {error}"))?;
+        until("a cookie is waited for", || {
+            // One event, and nobody who waits for another.
+            let listed = Cookie::list().unwrap_or_default();
+            matches!(&listed[..], [cookie] if cookie.value == 1)
+        })?;
+        Ok::<_, String>(child)
+    };
+    for (device, number, left) in [("guest-a", 2, 0), ("guest-b", 15, 0), ("guest-c", 9, 1)] {
+        let mut waiting = start(device)?;
+        run(&format!("kill -{number} {}", waiting.id()))?;
+        let ended = waiting.wait().map_err(|error| error.to_string())?;
+        equal(
+            device,
+            &format!("{:?}", ended.signal()),
+            &format!("{:?}", Some(number)),
+        )?;
+        let listed = Cookie::list().map_err(|error| error.to_string())?;
+        equal("cookies left", &listed.len().to_string(), &left.to_string())?;
+    }
+    let listed = with_udev("dmctl udevcookies")?;
+    if !listed.contains("0xd4d") && listed.lines().count() < 2 {
+        return Err(format!("no cookie is listed: {listed}"));
+    }
+    with_udev("dmctl udevcomplete_all -y")?;
+    no_semaphores()?;
+    udevd.signal("CONT")?;
+    let linux = linux(BOUND)?;
+    for device in ["guest-a", "guest-b", "guest-c"] {
+        let node = format!("/dev/mapper/{device}");
+        until("udev caught up", || link(&node).is_some())?;
         remove(&linux, device)?;
     }
     Ok(())
