@@ -7,7 +7,7 @@ use dm_core::error::DmError;
 use dm_core::version::Version;
 use rustix::fs::{self, FileType};
 
-use crate::abi::layout::CONTROL;
+use crate::abi::layout::{CONTROL, MISC_NAME};
 use crate::backend::Linux;
 use crate::control::{ControlError, misc_minor};
 use crate::udev::{Udev, Waiter};
@@ -100,6 +100,28 @@ pub fn probe() -> Probe {
     }
 }
 
+/// The major numbers of mapped devices: one, unless the kernel has no driver.
+///
+/// # Examples
+/// ```
+/// for major in dm_linux::probe::majors() {
+///     println!("devices {major}:* are mapped ones");
+/// }
+/// ```
+pub fn majors() -> Vec<u32> {
+    let text = std::fs::read_to_string("/proc/devices").unwrap_or_default();
+    majors_in(&text)
+}
+
+/// The driver's numbers in the text of `/proc/devices`.
+fn majors_in(text: &str) -> Vec<u32> {
+    let block = text.split_once("Block devices:").map_or("", |it| it.1);
+    let rows = block.lines().filter_map(|line| line.trim().split_once(' '));
+    rows.filter(|row| row.1.trim() == MISC_NAME)
+        .filter_map(|row| row.0.parse().ok())
+        .collect()
+}
+
 fn registered() -> Option<u32> {
     misc_minor(&std::fs::read_to_string("/proc/misc").ok()?)
 }
@@ -144,6 +166,14 @@ mod tests {
         assert!(!is_admin("CapEff:\t00000000a80425fb\n", all));
         assert!(!is_admin(root, "         0     100000      65536\n"));
         assert!(!is_admin("", all));
+    }
+
+    #[test]
+    fn majors_are_those_of_block_devices() {
+        let text = "Character devices:\n 10 misc\n 99 device-mapper\n\nBlock devices:\n  7 loop\n\
+                    253 device-mapper\n254 mdp\n";
+        assert_eq!(majors_in(text), [253]);
+        assert_eq!(majors_in("Character devices:\n 99 device-mapper\n"), []);
     }
 
     #[test]
