@@ -1,5 +1,7 @@
 //! One program on several drivers: the examples, on an engine of their own and on the daemon's.
 
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
 #[allow(dead_code)] // Their own main.
 #[path = "../examples/any_driver.rs"]
 mod any_driver;
