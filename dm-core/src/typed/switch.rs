@@ -7,6 +7,7 @@ use core::fmt;
 use crate::table::{ParamError, Reason, Word};
 use crate::units::SectorCount;
 
+use super::number::number;
 use super::{DeviceAt, Kind, Reader, Text, words};
 
 pub(super) const KIND: Kind = Kind::new(
@@ -72,7 +73,7 @@ impl Text for Params {
         let count = word.positive("number of paths")?;
         let region = reader.word("region size")?.sectors("region size")?;
         let optional = reader.word("number of optional words")?;
-        if optional.text != "0" {
+        if number::<u32>(&optional, "number of optional words")? != 0 {
             let why = "the number of optional words must be 0, since the target knows none";
             return Err(optional.error(Reason::Other(why.into())));
         }

@@ -73,6 +73,10 @@ const CHECKS: &[(&str, Check)] = &[
         typed::wrong_sets_are_wrong_to_both,
     ),
     (
+        "typed_more_wrong_sets_are_wrong_to_both",
+        typed::more_wrong_sets_are_wrong_to_both,
+    ),
+    (
         "kernel_finds_the_same_partitions",
         labels::kernel_finds_the_same_partitions,
     ),

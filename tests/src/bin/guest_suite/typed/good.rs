@@ -7,7 +7,7 @@ use dm_core::target::FlushMode;
 use dm_core::typed::{self, Kind, Reader};
 
 use super::sets::{Disks, FILES, Set};
-use super::{Below, Device, Kernel, line, logged};
+use super::{Below, Device, Kernel, check, line, logged};
 
 /// The least that a target has.
 const LEAST: usize = 8;
@@ -28,7 +28,7 @@ pub(crate) fn parameters_are_the_kernels() -> Result<(), String> {
         for set in &sets.good {
             below.wipe()?;
             let held_it = match kernel.is_too_old(set) {
-                true => refused(&kernel, target, set).map(|()| 0),
+                true => agree(&kernel, &below, target, set).map(|()| 0),
                 false => hold(&kernel, &below, target, set).map(|()| 1),
             };
             match held_it {
@@ -53,12 +53,15 @@ pub(crate) fn parameters_are_the_kernels() -> Result<(), String> {
     }
 }
 
-/// A kernel that is too old for a set refuses it.
-fn refused(kernel: &Kernel, target: &str, set: &Set) -> Result<(), String> {
+/// A kernel that is too old for a set refuses it, or both take it for something else. That it is too
+/// old its target's version does not always tell.
+fn agree(kernel: &Kernel, below: &Below<'_>, target: &str, set: &Set) -> Result<(), String> {
+    let kind = typed::kind(target).ok_or("no such kind")?;
+    let ours = check(kernel, below, kind, set);
     let device = Device::new(kernel, "typed").map_err(|error| error.report())?;
-    match device.load(&line(target, set.length, &set.params)?) {
-        Err(_) => Ok(()),
-        Ok(()) => Err("this kernel takes it, too".into()),
+    match (ours, device.load(&line(target, set.length, &set.params)?)) {
+        (_, Err(_)) | (Ok(()), Ok(())) => Ok(()),
+        (Err(error), Ok(())) => Err(format!("this kernel takes it: {error}")),
     }
 }
 

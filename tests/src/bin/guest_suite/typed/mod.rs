@@ -9,7 +9,8 @@ use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
 use dm_core::devid::DevId;
 use dm_core::error::DmError;
 use dm_core::names::DmName;
-use dm_core::table::TableLine;
+use dm_core::table::{ParamError, TableLine};
+use dm_core::typed::{Kind, Reader};
 use dm_core::version::Version;
 use dm_linux::Linux;
 
@@ -21,9 +22,11 @@ mod sets;
 mod wrong;
 
 pub(crate) use self::good::parameters_are_the_kernels;
-pub(crate) use self::wrong::{kernel_refuses_what_we_refuse, wrong_sets_are_wrong_to_both};
+pub(crate) use self::wrong::{
+    kernel_refuses_what_we_refuse, more_wrong_sets_are_wrong_to_both, wrong_sets_are_wrong_to_both,
+};
 
-use self::sets::{DISKS, Set, Sets};
+use self::sets::{DISKS, Disks, Set, Sets};
 
 /// The kernel, and what it has.
 struct Kernel {
@@ -197,6 +200,19 @@ impl Drop for Device<'_> {
 fn line(target: &str, length: u64, params: &str) -> Result<TableLine, String> {
     let line = format!("0 {length} {target} {params}");
     line.parse().map_err(|error| format!("{line}: {error}"))
+}
+
+/// Whether we take a set, with all that is known of the kernel and of the disks.
+fn check(kernel: &Kernel, below: &Below<'_>, kind: &Kind, set: &Set) -> Result<(), ParamError> {
+    let mut disks = Disks {
+        under: (&below.under.0, below.under.1),
+    };
+    let length = dm_core::units::SectorCount(set.length);
+    let mut reader = Reader::new(&set.params).mapping(length).over(&mut disks);
+    if let Some(version) = kernel.version(kind.name) {
+        reader = reader.for_version(version);
+    }
+    kind.params(reader).map(|_| ())
 }
 
 /// What the kernel logged last, which says why it refused something.
