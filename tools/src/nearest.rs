@@ -1,5 +1,7 @@
 //! The word that was probably meant.
 
+use dm_core::typed::distance;
+
 /// The word of those that is most like `wanted`, if one is much like it.
 pub(crate) fn nearest<'a>(
     wanted: &str,
@@ -11,22 +13,6 @@ pub(crate) fn nearest<'a>(
         .filter(|(distance, _)| *distance <= wanted.len().div_ceil(3))
         .min()
         .map(|(_, word)| word)
-}
-
-/// How many letters must be added, taken away or changed to make one of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, a) in one.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = at + 1;
-        for (column, b) in other.iter().enumerate() {
-            let changed = corner + usize::from(a != *b);
-            corner = row[column + 1];
-            row[column + 1] = changed.min(corner + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -260,8 +260,8 @@ impl Text for Options {
     }
 }
 
-/// Hides the key of `OPTION:ALGORITHM:KEY`. What an option is that is not known can not be known:
-/// its third part may be a key that only its name is misspelt of.
+/// Hides the key of `OPTION:ALGORITHM:KEY`, also of an option that is not known: its name may be
+/// misspelt.
 fn hide_key(word: &Word<'_>, reader: &mut Reader<'_>) {
     if let Some(at) = key_of(word) {
         reader.hide(at);

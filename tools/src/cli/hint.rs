@@ -6,7 +6,7 @@ use dm_core::command::Slot;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{TableError, TableLine};
-use dm_core::typed::{Checker, distance};
+use dm_core::typed::Checker;
 
 use crate::backend::Place;
 use crate::daemon::journal;
