@@ -8,9 +8,9 @@ use crate::output::Answer;
 use super::session::{Globals, Session};
 use super::{
     apply, check, clear, completions, create, daemon, deps, doctor, explain, export, graph, info,
-    label, load, ls, luks, man, mangle, measure, message, mknodes, plist, quickstart, remove,
-    remove_all, rename, resume, run, save, setgeometry, splitname, stats, status, suspend, table,
-    target_version, targets, top, tree, udevcomplete, udevcomplete_all, udevcookies,
+    integrity, label, load, ls, luks, man, mangle, measure, message, mknodes, plist, quickstart,
+    remove, remove_all, rename, resume, run, save, setgeometry, splitname, stats, status, suspend,
+    table, target_version, targets, top, tree, udevcomplete, udevcomplete_all, udevcookies,
     udevcreatecookie, udevflags, udevreleasecookie, verity, version, wait, watch, wipe_table,
 };
 
@@ -159,6 +159,11 @@ pub(super) const COMMANDS: &[Verb] = &[
         "luks",
         &[],
         "Open encrypted volumes, and look after their LUKS headers",
+    ),
+    verb::<integrity::Integrity>(
+        "integrity",
+        &[],
+        "Make and check the tags of integrity devices",
     ),
     verb::<run::Run>(
         "run",

@@ -178,6 +178,7 @@ impl Layout {
         let usual = JOURNAL_MAX.min(data.0 >> JOURNAL_SHIFT);
         let journal = wanted.journal.map_or(usual, u64::from);
         let mut superblock = Superblock {
+            version: 1,
             interleave_shift: 0,
             tag_size: wanted.tag_size,
             journal_sections: 1,
@@ -193,6 +194,19 @@ impl Layout {
             |superblock: &Superblock| Layout::new(superblock, start, devices, buffer_shift).is_ok();
         let section = Layout::section_sectors_of(&superblock)?;
         let sections = u32::try_from((journal / section).max(1)).unwrap_or(u32::MAX);
+        Layout::fill(&mut superblock, wanted, devices, sections, fits)?;
+        superblock.version = superblock.least_version();
+        Ok(superblock)
+    }
+
+    /// Gives a superblock as much data, or as long a journal, as fits.
+    fn fill(
+        superblock: &mut Superblock,
+        wanted: &Wanted,
+        devices: Devices,
+        sections: u32,
+        fits: impl Fn(&Superblock) -> bool,
+    ) -> Result<(), LayoutError> {
         match devices {
             Devices::One(size) => {
                 let interleave = match wanted.interleave {
@@ -206,13 +220,13 @@ impl Layout {
                 for bit in (3..64 - size.0.leading_zeros()).rev() {
                     let before = superblock.provided;
                     superblock.provided.0 |= 1 << bit;
-                    if !fits(&superblock) {
+                    if !fits(superblock) {
                         superblock.provided = before;
                     }
                 }
                 match superblock.provided.is_zero() {
                     true => Err(LayoutError::TooSmall),
-                    false => Ok(superblock),
+                    false => Ok(()),
                 }
             }
             Devices::Two { data, .. } => {
@@ -223,13 +237,13 @@ impl Layout {
                 for bit in (0..32 - sections.leading_zeros()).rev() {
                     let before = superblock.journal_sections;
                     superblock.journal_sections |= 1 << bit;
-                    if superblock.journal_sections > sections || !fits(&superblock) {
+                    if superblock.journal_sections > sections || !fits(superblock) {
                         superblock.journal_sections = before;
                     }
                 }
                 match blocks == 0 || superblock.journal_sections == 0 {
                     true => Err(LayoutError::TooSmall),
-                    false => Ok(superblock),
+                    false => Ok(()),
                 }
             }
         }
@@ -264,6 +278,11 @@ impl Layout {
             Some(_) => SectorCount(1 << self.interleave_shift),
             None => SectorCount(self.provided),
         }
+    }
+
+    /// Sectors of a run of tags, where they lie between the data.
+    pub fn run(&self) -> Option<SectorCount> {
+        self.run.map(SectorCount)
     }
 
     /// Where a sector of data lies on its device.
@@ -392,7 +411,7 @@ mod tests {
         };
         let superblock = Layout::superblock(&wanted, Sector(0), devices).unwrap();
         assert_eq!(superblock.provided, SectorCount(100_000));
-        assert_eq!(superblock.version(), 2);
+        assert_eq!(superblock.version, 2);
         let layout = Layout::new(&superblock, Sector(0), devices, 7).unwrap();
         assert_eq!(layout.data(Sector(77)), Sector(77));
         assert_eq!(layout.tag(Sector(16)) - layout.tag(Sector(0)), 64);

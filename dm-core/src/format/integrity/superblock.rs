@@ -32,6 +32,8 @@ const BIT_SHIFT_MAX: u8 = 63;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Superblock {
+    /// 1 to 6.
+    pub version: u8,
     /// log2 of the sectors of data between runs of tags; 0 where tags have a device of their own.
     pub interleave_shift: u8,
     /// Bytes of a tag.
@@ -126,6 +128,7 @@ impl Superblock {
         let flags = Flags::from_bits(raw);
         let flags = flags.filter(|flags| least_version(*flags) <= version);
         let superblock = Superblock {
+            version,
             interleave_shift: bytes[INTERLEAVE_AT],
             tag_size: u16::from_le_bytes(field(bytes, TAG_SIZE_AT)),
             journal_sections: u32::from_le_bytes(field(bytes, SECTIONS_AT)),
@@ -170,13 +173,12 @@ impl Superblock {
         Ok(())
     }
 
-    /// As it lies on disk, in the version that its flags and `own_device`, whether tags have a
-    /// device of their own, need.
+    /// As it lies on disk.
     pub fn write(&self) -> [u8; 512] {
         let mut bytes = [0; 512];
         let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
         put(0, MAGIC);
-        put(VERSION_AT, &[self.version()]);
+        put(VERSION_AT, &[self.version]);
         put(INTERLEAVE_AT, &[self.interleave_shift]);
         put(TAG_SIZE_AT, &self.tag_size.to_le_bytes());
         put(SECTIONS_AT, &self.journal_sections.to_le_bytes());
@@ -189,9 +191,9 @@ impl Superblock {
         bytes
     }
 
-    /// The version that it needs: 2 where tags have a device of their own, which an interleave of
+    /// The least version that it needs: 2 where tags have a device of their own, which an interleave of
     /// nothing tells.
-    pub fn version(&self) -> u8 {
+    pub fn least_version(&self) -> u8 {
         let own_device = self.interleave_shift == 0;
         least_version(self.flags).max(1 + u8::from(own_device))
     }
@@ -221,6 +223,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn usual() -> Superblock {
         Superblock {
+            version: 1,
             interleave_shift: 15,
             tag_size: 4,
             journal_sections: 3,
@@ -234,7 +237,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_in_the_least_version() {
+    fn what_is_written_is_read_back() {
         for (flags, interleave_shift, version) in [
             (Flags::empty(), 15, 1),
             (Flags::JOURNAL_MAC, 15, 1),
@@ -245,10 +248,12 @@ pub(super) mod tests {
             (Flags::FIXED_HMAC | Flags::FIXED_PADDING, 15, 5),
         ] {
             let superblock = Superblock {
+                version,
                 flags,
                 interleave_shift,
                 ..usual()
             };
+            assert_eq!(superblock.least_version(), version);
             let bytes = superblock.write();
             assert_eq!(bytes[8], version);
             assert_eq!(Superblock::read(&bytes), Ok(superblock));

@@ -6,9 +6,9 @@ use dm_core::format::verity::Encoder;
 
 use crate::failure::Failure;
 
-use super::parallel;
-use super::progress::Progress;
 use super::volume::{Codes, Volume};
+use crate::cli::offline::parallel;
+use crate::cli::offline::progress::Progress;
 
 /// Rounds that a processor does at a time: as many neighbouring blocks are read at once.
 const ROUNDS: u64 = 4;

@@ -10,10 +10,10 @@ use crate::output::Answer;
 
 use super::super::commands::Run;
 use super::super::session::Session;
-use super::image::{Access, Image};
 use super::layout::Place;
-use super::text::{Hex, Uuid};
 use super::volume;
+use crate::cli::offline::image::{Access, Image};
+use crate::cli::offline::text::{Hex, Uuid};
 
 /// A superblock to be shown.
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use dm_core::format::verity::{
 
 use crate::failure::Failure;
 
-use super::image::Image;
-use super::text::{Hex, Uuid, fill_random};
+use crate::cli::offline::image::Image;
+use crate::cli::offline::text::{Hex, Uuid, fill_random};
 
 /// Bytes of a salt that nobody gave.
 const SALT_BYTES: usize = 32;

@@ -3,14 +3,10 @@
 mod codes;
 mod dump;
 mod format;
-mod image;
 mod layout;
 mod open;
-mod parallel;
-mod progress;
 mod repair;
 mod scan;
-mod text;
 mod verify;
 mod volume;
 

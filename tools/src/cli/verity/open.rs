@@ -14,11 +14,11 @@ use crate::output::Answer;
 use super::super::commands::Run;
 use super::super::devices::name;
 use super::super::session::Session;
-use super::image::Access;
 use super::layout::{CodesPlace, Layout};
-use super::text::Hex;
 use super::verify::Root;
 use super::volume::Volume;
+use crate::cli::offline::image::Access;
+use crate::cli::offline::text::Hex;
 
 /// A device to be made.
 #[derive(Debug, Args)]

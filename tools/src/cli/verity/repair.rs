@@ -9,10 +9,10 @@ use crate::output::{Answer, Format};
 
 use super::super::commands::Run;
 use super::super::session::Session;
-use super::image::Access;
-use super::progress::Progress;
 use super::verify::Whole;
 use super::volume::{Codes, Volume};
+use crate::cli::offline::image::Access;
+use crate::cli::offline::progress::Progress;
 
 /// Data and tree to be repaired.
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@ use dm_core::error::ErrorKind;
 
 use crate::failure::Failure;
 
-use super::parallel;
-use super::progress::Progress;
 use super::volume::Volume;
+use crate::cli::offline::parallel;
+use crate::cli::offline::progress::Progress;
 
 /// Bytes that are read at a time: they stay in the cache of a processor until they are hashed.
 const PIECE: usize = 256 << 10;

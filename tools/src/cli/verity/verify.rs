@@ -12,12 +12,12 @@ use crate::output::Answer;
 
 use super::super::commands::Run;
 use super::super::session::Session;
-use super::image::Access;
 use super::layout::{CodesPlace, Layout};
-use super::progress::Progress;
 use super::repair::Mend;
-use super::text::Hex;
 use super::volume::Volume;
+use crate::cli::offline::image::Access;
+use crate::cli::offline::progress::Progress;
+use crate::cli::offline::text::Hex;
 
 /// Data and tree to be checked.
 #[derive(Debug, Args)]

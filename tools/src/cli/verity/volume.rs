@@ -8,8 +8,8 @@ use dm_core::format::verity::{Algorithm, BlockHash, BlockSize, Fec, Superblock, 
 
 use crate::failure::Failure;
 
-use super::image::{Access, Image};
 use super::layout::{CodesPlace, Layout, Place};
+use crate::cli::offline::image::{Access, Image};
 
 /// Data and tree. The data is layer 0, the tree's lowest level layer 1; what is above the highest
 /// layer is the root.

@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_millis(100);
 const WIDTH: usize = 40;
 
 /// How far something long is. It shows only on a terminal, and not beside a JSON document.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     what: &'static str,
     total: u64,
     done: AtomicU64,
@@ -27,7 +27,7 @@ struct Drawn {
 
 impl Progress {
     /// Something of `total` bytes.
-    pub(super) fn new(what: &'static str, total: u64, format: Format) -> Progress {
+    pub(in crate::cli) fn new(what: &'static str, total: u64, format: Format) -> Progress {
         let shows = format == Format::Text && io::stderr().is_terminal();
         Progress {
             what,
@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// So many bytes more are done.
-    pub(super) fn add(&self, bytes: u64) {
+    pub(in crate::cli) fn add(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         // Who finds it locked leaves the drawing to the other.
         let Some(Ok(mut drawn)) = self.drawn.as_ref().map(Mutex::try_lock) else {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 /// Does `work` for each number below `count`, on all processors; each of them has a `state` of its
 /// own. The first failure ends it all.
-pub(super) fn each<S>(
+pub(in crate::cli) fn each<S>(
     count: u64,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, u64) -> Result<(), Failure> + Sync,

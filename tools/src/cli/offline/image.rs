@@ -12,14 +12,14 @@ use crate::failure::Failure;
 
 /// An opened file or block device.
 #[derive(Debug)]
-pub(super) struct Image {
+pub(in crate::cli) struct Image {
     path: PathBuf,
     file: File,
 }
 
 /// What is to be done with an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(in crate::cli) enum Access {
     /// It is read.
     Read,
     /// It is read and written.
@@ -30,7 +30,7 @@ pub(super) enum Access {
 
 impl Image {
     /// Opens one.
-    pub(super) fn open(path: &Path, access: Access) -> Result<Image, Failure> {
+    pub(in crate::cli) fn open(path: &Path, access: Access) -> Result<Image, Failure> {
         let mut options = OpenOptions::new();
         options.read(true).write(access != Access::Read);
         options.create(access == Access::Create).truncate(false);
@@ -41,19 +41,19 @@ impl Image {
     }
 
     /// What it is called.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its bytes.
-    pub(super) fn size(&self) -> Result<u64, Failure> {
+    pub(in crate::cli) fn size(&self) -> Result<u64, Failure> {
         let mut file = &self.file;
         file.seek(SeekFrom::End(0))
             .map_err(|error| Failure::io("measure", &self.path, &error))
     }
 
     /// Whether both are one file or device.
-    pub(super) fn is(&self, other: &Image) -> Result<bool, Failure> {
+    pub(in crate::cli) fn is(&self, other: &Image) -> Result<bool, Failure> {
         let place = |image: &Image| {
             let metadata = image.file.metadata();
             metadata
@@ -67,7 +67,7 @@ impl Image {
     }
 
     /// Fills `bytes` from `offset` on.
-    pub(super) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), Failure> {
+    pub(in crate::cli) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), Failure> {
         self.file
             .read_exact_at(bytes, offset)
             .map_err(|error| match error.kind() {
@@ -84,14 +84,14 @@ impl Image {
     }
 
     /// Stores `bytes` from `offset` on.
-    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+    pub(in crate::cli) fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
         self.file
             .write_all_at(bytes, offset)
             .map_err(|error| self.failed("write", offset, &error))
     }
 
     /// Makes a file that is shorter have this length.
-    pub(super) fn extend(&self, length: u64) -> Result<(), Failure> {
+    pub(in crate::cli) fn extend(&self, length: u64) -> Result<(), Failure> {
         let metadata = self.file.metadata();
         let extended = metadata.and_then(|metadata| match metadata.is_file() {
             true if metadata.len() < length => self.file.set_len(length),
@@ -101,7 +101,7 @@ impl Image {
     }
 
     /// Makes durable what was written.
-    pub(super) fn sync(&self) -> Result<(), Failure> {
+    pub(in crate::cli) fn sync(&self) -> Result<(), Failure> {
         self.file
             .sync_data()
             .map_err(|error| Failure::io("write", &self.path, &error))

@@ -7,11 +7,11 @@ use std::str::FromStr;
 
 /// Bytes in hexadecimal; `-` for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hex(pub(super) Vec<u8>);
+pub(in crate::cli) struct Hex(pub(in crate::cli) Vec<u8>);
 
 /// A UUID, as `8-4-4-4-12` digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Uuid(pub(super) [u8; 16]);
+pub(in crate::cli) struct Uuid(pub(in crate::cli) [u8; 16]);
 
 impl FromStr for Hex {
     type Err = &'static str;
@@ -47,7 +47,7 @@ impl fmt::Display for Hex {
 
 impl Uuid {
     /// One that no other device has.
-    pub(super) fn random() -> io::Result<Uuid> {
+    pub(in crate::cli) fn random() -> io::Result<Uuid> {
         let mut bytes = [0; 16];
         fill_random(&mut bytes)?;
         // Version 4, of the usual variant.
@@ -87,7 +87,7 @@ fn digits(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Fills `bytes` from the system's source of randomness.
-pub(super) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+pub(in crate::cli) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
     File::open("/dev/urandom")?.read_exact(bytes)
 }
 

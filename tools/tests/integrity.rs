@@ -1,0 +1,101 @@
+//! `dmctl integrity` beside integritysetup, on plain files.
+
+mod common;
+
+use std::fs;
+
+use common::Home;
+use dm_tests::tools::{find, run};
+use fastrand::Rng;
+
+fn image(home: &Home, name: &str, bytes: usize) {
+    fs::write(home.path().join(name), vec![0; bytes]).unwrap();
+}
+
+#[test]
+fn superblock_is_shown_as_integritysetup_shows_it() {
+    for options in [
+        &[][..],
+        &["--integrity-legacy-padding"],
+        &["-I", "sha256", "-s", "4096"],
+        &[
+            "-I",
+            "xxhash64",
+            "--interleave-sectors=1024",
+            "-j",
+            "100000",
+        ],
+        &["-I", "hmac-sha256", "--integrity-key-file=key"],
+    ] {
+        let home = Home::new();
+        image(&home, "disk", 4 << 20);
+        fs::write(home.path().join("key"), [7; 32]).unwrap();
+        home.ok(&[&["integrity", "format", "disk"], options].concat());
+        let shown = home.ok(&["integrity", "dump", "disk"]);
+        let Some(mut theirs) = find("integritysetup") else {
+            return;
+        };
+        let said = run(theirs.current_dir(home.path()).args(["dump", "disk"]));
+        assert_eq!(
+            shown,
+            String::from_utf8(said.stdout).unwrap(),
+            "{options:?}"
+        );
+    }
+}
+
+#[test]
+fn tags_are_checked_and_wrong_ones_named() {
+    let home = Home::new();
+    image(&home, "disk", 4 << 20);
+    let error = home.fails(1, &["integrity", "check", "disk"]);
+    assert!(error.contains("all is zeroes"), "{error}");
+    home.ok(&["integrity", "format", "disk", "-I", "sha1", "-s", "1024"]);
+    let check = ["integrity", "check", "disk", "-I", "sha1"];
+    let json = home.json(&check);
+    assert_eq!(json["mismatches"], serde_json::json!([]));
+    assert_eq!(json["journal_entries"], 0);
+    assert_eq!(json["foreign_journal_sectors"], 0);
+    // The last byte of the device is not data: the byte before the middle is.
+    let path = home.path().join("disk");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = home.fails(1, &check);
+    assert!(error.contains("the tag of sector"), "{error}");
+    let error = home.fails(5, &["integrity", "format", "disk"]);
+    assert!(error.contains("--force"), "{error}");
+}
+
+#[test]
+fn data_may_be_kept_and_have_a_device_of_its_own() {
+    let home = Home::new();
+    let mut rng = Rng::with_seed(1);
+    let data: Vec<u8> = (0..1 << 20).map(|_| rng.u8(..)).collect();
+    fs::write(home.path().join("data"), &data).unwrap();
+    image(&home, "meta", 1 << 20);
+    let both = ["meta", "--data-device=data"];
+    home.ok(&[&["integrity", "format", "--keep-data"], &both[..]].concat());
+    assert!(fs::read(home.path().join("data")).unwrap() == data);
+    home.ok(&[&["integrity", "check"], &both[..]].concat());
+    let error = home.fails(2, &["integrity", "check", "meta"]);
+    assert!(error.contains("--data-device"), "{error}");
+}
+
+#[test]
+fn wrong_words_are_refused() {
+    let home = Home::new();
+    image(&home, "disk", 1 << 20);
+    for (words, wanted) in [
+        (&["-I", "md4"][..], "none of crc32c"),
+        (&["-I", "hmac-sha256"], "needs a key"),
+        (&["-s", "8192"], "use 512"),
+        (&["--tag-size=0"], "at least one byte"),
+    ] {
+        let error = home.fails(2, &[&["integrity", "format", "disk"], words].concat());
+        assert!(error.contains(wanted), "{words:?}: {error}");
+    }
+    let error = home.fails(1, &["integrity", "format", "disk", "-j", "1000000000"]);
+    assert!(error.contains("too small"), "{error}");
+}
