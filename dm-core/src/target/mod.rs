@@ -3,7 +3,11 @@
 #[cfg(feature = "crypt")]
 pub mod crypt;
 mod error;
+#[cfg(all(feature = "std", feature = "integrity"))]
+mod integrity;
 mod linear;
+#[cfg(all(feature = "std", any(feature = "integrity", feature = "verity")))]
+mod spelling;
 mod striped;
 #[cfg(all(feature = "std", feature = "verity"))]
 mod verity;
@@ -31,6 +35,8 @@ pub static TARGETS: &[TargetKind] = &[
     striped::KIND,
     zero::KIND,
     error::KIND,
+    #[cfg(all(feature = "std", feature = "integrity"))]
+    integrity::KIND,
     #[cfg(all(feature = "std", feature = "verity"))]
     verity::KIND,
     #[cfg(feature = "crypt")]

@@ -13,11 +13,12 @@ use bytes::BytesMut;
 use crate::component::{Component, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoOp, IoResult};
-use crate::table::{ParamError, Reason};
+use crate::table::ParamError;
 use crate::typed::verity::Params;
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
+use super::spelling::other;
 use super::{Build, EndIo, FlushMode, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
 use self::check::Check;
@@ -47,10 +48,6 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
         core: Arc::new(core),
         params,
     }))
-}
-
-fn other(reason: impl Into<String>) -> ParamError {
-    Reason::Other(reason.into()).into()
 }
 
 impl Verity {

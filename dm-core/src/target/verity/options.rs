@@ -6,14 +6,16 @@ use crate::component::Component;
 use crate::format::verity::{
     ALGORITHMS, Algorithm, BlockSize, Fec, HashType, Roots, Tree, algorithm,
 };
-use crate::table::{ParamError, Reason, Words};
+use crate::table::{ParamError, Reason};
 use crate::target::Build;
+use crate::typed::Keyword;
 use crate::typed::verity::{self, Params};
-use crate::typed::{Device, Keyword};
-use crate::units::{Sector, SectorCount, SectorRange};
+use crate::units::SectorCount;
 
 use super::shared::{Checked, Codes, Core};
-use super::{KIND, other};
+use crate::target::spelling::{bytes, device, fits, other};
+
+use super::KIND;
 
 /// Bytes that a salt may have.
 const SALT_MAX: usize = 256;
@@ -137,26 +139,6 @@ fn fits_blocks(component: &Component, block: BlockSize, blocks: u64) -> Result<(
     fits(component, SectorCount(end.0))
 }
 
-fn fits(component: &Component, length: SectorCount) -> Result<(), ParamError> {
-    let size = component.dev().info().size;
-    match length.0 <= size.0 {
-        true => Ok(()),
-        false => {
-            let area = SectorRange::new(Sector::ZERO, length).unwrap_or_default();
-            Err(Reason::PastEnd { area, size }.into())
-        }
-    }
-}
-
-/// The bytes of an even number of hexadecimal digits, which the parameters' reader checked.
-fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
-    let pairs = hex.as_bytes().as_chunks::<2>().0.iter();
-    pairs
-        .map(|[high, low]| u8::try_from(digit(*high) << 4 | digit(*low)).unwrap_or_default())
-        .collect()
-}
-
 /// Spells parameters as a kernel shows them: devices as the opener calls them, digits small.
 pub(super) fn spell(params: &mut Params, core: &Core) {
     params.data = device(&core.data);
@@ -170,12 +152,6 @@ pub(super) fn spell(params: &mut Params, core: &Core) {
         Some(salt) => salt.make_ascii_lowercase(),
         None => {}
     }
-}
-
-fn device(component: &Component) -> Device {
-    let text = component.to_string();
-    let word = Words::new(&text).next("device");
-    Device::new(word.map_or_else(|_| text.clone(), |word| word.text.into_owned()))
 }
 
 /// # Source

@@ -21,6 +21,7 @@ mod crowd;
 mod crypt;
 mod crypt_luks;
 mod faults;
+mod integrity;
 mod ioctls;
 mod kernel;
 mod labels;
@@ -169,6 +170,14 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "verity_veritysetups_is_read_alike",
         verity::veritysetups_is_read_alike,
+    ),
+    (
+        "integrity_kernels_goes_on_here",
+        integrity::kernels_goes_on_here,
+    ),
+    (
+        "integrity_ours_goes_on_in_the_kernel",
+        integrity::ours_goes_on_in_the_kernel,
     ),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),
