@@ -9,7 +9,7 @@ use dm_tests::tools::{find, run};
 use fastrand::Rng;
 
 fn image(home: &Home, name: &str, bytes: usize) {
-    fs::write(home.path().join(name), vec![0; bytes]).unwrap();
+    fs::write(home.path().join(name), vec![0; bytes]).expect("the image is written");
 }
 
 #[test]

@@ -102,14 +102,15 @@ fn veritysetup(home: &Home) -> Option<Command> {
 fn data(home: &Home, bytes: usize) -> Vec<u8> {
     let mut rng = Rng::with_seed(3);
     let bytes: Vec<u8> = (0..bytes).map(|_| rng.u8(..)).collect();
-    fs::write(home.path().join("data"), &bytes).unwrap();
+    fs::write(home.path().join("data"), &bytes).expect("the image is written");
     bytes
 }
 
 /// The root hash in what either prints.
 fn root(text: &str) -> String {
     let line = text.lines().find(|line| line.starts_with("Root hash:"));
-    line.unwrap().split_whitespace().last().unwrap().to_owned()
+    let word = line.and_then(|line| line.split_whitespace().last());
+    word.expect("the root hash is told").to_owned()
 }
 
 #[test]

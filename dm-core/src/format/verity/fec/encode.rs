@@ -104,13 +104,11 @@ fn encode<const W: usize>(table: &[[u64; W]; 256], roots: Roots, rows: &[&[u8]],
 #[inline(always)]
 fn step<const W: usize>(table: &[[u64; W]; 256], register: &mut [u64; W], byte: u8) {
     let out = &table[usize::from(byte ^ register[0].to_le_bytes()[0])];
-    for at in 0..W {
-        let above = if at + 1 < W {
-            register[at + 1] << 56
-        } else {
-            0
-        };
-        register[at] = (register[at] >> 8 | above) ^ out[at];
+    let mut above = 0;
+    for (word, out) in register.iter_mut().zip(out).rev() {
+        let next = *word << 56;
+        *word = (*word >> 8 | above) ^ out;
+        above = next;
     }
 }
 
