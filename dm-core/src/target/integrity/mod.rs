@@ -7,6 +7,7 @@ mod request;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::blockdev::Limits;
 use crate::component::Component;
 use crate::errno::Errno;
 use crate::io::{Io, IoOp};
@@ -61,6 +62,18 @@ impl Target for Integrity {
     fn shape(&self) -> TargetShape {
         let area = self.core.layout.run().map(|_| self.core.layout.area());
         TargetShape::new(Some(area.map_or(CUT, |area| CUT.min(area))), Wants::empty())
+    }
+
+    fn limits(&self) -> Limits {
+        let block = self.core.layout.block().buffer_length();
+        let block = block.and_then(|bytes| u32::try_from(bytes).ok());
+        let block = block.unwrap_or(Limits::DEFAULT.logical_block);
+        Limits {
+            logical_block: block,
+            physical_block: block,
+            discard: self.core.discards,
+            ..Limits::DEFAULT
+        }
     }
 
     fn status(&self, _: FlushMode) -> String {

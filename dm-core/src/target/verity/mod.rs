@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use crate::blockdev::Limits;
 use crate::component::{Component, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoOp, IoResult};
@@ -132,6 +133,15 @@ impl Target for Verity {
     fn shape(&self) -> TargetShape {
         let block = self.core.tree.data_block().sectors();
         TargetShape::new(Some(CUT.max(block)), Wants::END_IO)
+    }
+
+    fn limits(&self) -> Limits {
+        let block = u32::try_from(self.core.tree.data_block().bytes());
+        // Requests for parts of blocks are served, but cost a whole one.
+        Limits {
+            physical_block: block.unwrap_or(Limits::DEFAULT.physical_block),
+            ..Limits::DEFAULT
+        }
     }
 
     fn status(&self, _: FlushMode) -> String {
