@@ -256,11 +256,15 @@ mod tests {
     #[test]
     fn tables_are_compared_by_what_they_mean() {
         let lines = |text: &str| TableLine::parse_table(text).unwrap();
-        assert!(same(
-            &lines("0 8 linear /x 0"),
-            &lines("0 8   linear  /x   0")
-        ));
-        assert!(!same(&lines("0 8 linear /x 0"), &lines("0 8 linear /x 8")));
-        assert!(!same(&lines("0 8 zero"), &lines("0 8 zero\n8 8 zero")));
+        let number = DevNo {
+            major: 254,
+            minor: 3,
+        };
+        let all = [DeviceEntry::new(DmName::new("low").unwrap(), number)];
+        let same = |one: &str, other: &str| super::same(&lines(one), &lines(other), &all);
+        assert!(same("0 8 linear /x 0", "0 8   linear  /x   0"));
+        assert!(same("0 8 linear 254:3 0", "0 8 linear /dev/mapper/low 0"));
+        assert!(!same("0 8 linear /x 0", "0 8 linear /x 8"));
+        assert!(!same("0 8 zero", "0 8 zero\n8 8 zero"));
     }
 }
