@@ -151,7 +151,7 @@ impl<B: Backend> Backend for Layered<B> {
             talk("sent:");
             String::from_utf8_lossy(&request)
                 .lines()
-                .for_each(|line| talk(&format!("  {line}")));
+                .for_each(|line| talk(&format!("  {}", line.replace('\t', "  "))));
         }
         let reply = self.driver.call(command);
         if self.layers.wire && self.driver.capabilities().driver != "linux" {

@@ -32,10 +32,10 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
     if !schema["const"].is_null() && schema["const"] != *value {
         return Err(format!("{place}: {value} is not {}", schema["const"]));
     }
-    if let Some(values) = schema["enum"].as_array() {
-        if !values.contains(value) {
-            return Err(format!("{place}: {value} is none of {values:?}"));
-        }
+    if let Some(values) = schema["enum"].as_array()
+        && !values.contains(value)
+    {
+        return Err(format!("{place}: {value} is none of {values:?}"));
     }
     for name in schema["required"].as_array().into_iter().flatten() {
         if value.get(name.as_str().unwrap()).is_none() {

@@ -251,10 +251,14 @@ fn short(letter: char) -> Result<&'static Opt, String> {
     found.ok_or_else(|| format!("invalid option -{letter}"))
 }
 
-/// Takes a command line apart: the options, and the other words.
-fn take_apart(
-    arguments: Vec<String>,
-) -> Result<(Vec<(&'static Opt, Option<String>)>, VecDeque<String>), String> {
+/// A command line: the options with their values, and the other words.
+struct Parts {
+    options: Vec<(&'static Opt, Option<String>)>,
+    words: VecDeque<String>,
+}
+
+/// Takes a command line apart.
+fn take_apart(arguments: Vec<String>) -> Result<Parts, String> {
     let mut options = Vec::new();
     let mut words = VecDeque::new();
     let mut rest = VecDeque::from(arguments);
@@ -291,11 +295,11 @@ fn take_apart(
             words.push_back(word);
         }
     }
-    Ok((options, words))
+    Ok(Parts { options, words })
 }
 
 fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
-    let (options, mut words) = match take_apart(arguments) {
+    let Parts { options, mut words } = match take_apart(arguments) {
         Ok(parts) => parts,
         Err(reason) => return Order::Wrong(reason),
     };

@@ -89,7 +89,7 @@ fn word(text: &str) -> String {
 
 fn head(title: &str, name: &str, about: &str) -> String {
     format!(
-        ".Dd $Mdocdate$\n.Dt {} 8\n.Os\n.Sh NAME\n.Nm {name}\n.Nd {}\n",
+        ".Dd November 21, 2026\n.Dt {} 8\n.Os\n.Sh NAME\n.Nm {name}\n.Nd {}\n",
         title.to_uppercase(),
         plain(about).to_lowercase()
     )

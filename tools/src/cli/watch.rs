@@ -57,10 +57,10 @@ impl Run for Watch {
         if dm.capabilities().driver == "linux" {
             let mut events = Events::open()?;
             while !is_over() {
-                if let Some(difference) = events.wait(PAUSE)? {
-                    if show(&difference)? {
-                        break;
-                    }
+                if let Some(difference) = events.wait(PAUSE)?
+                    && show(&difference)?
+                {
+                    break;
                 }
             }
             return Ok(());
