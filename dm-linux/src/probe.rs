@@ -173,7 +173,10 @@ mod tests {
         let text = "Character devices:\n 10 misc\n 99 device-mapper\n\nBlock devices:\n  7 loop\n\
                     253 device-mapper\n254 mdp\n";
         assert_eq!(majors_in(text), [253]);
-        assert_eq!(majors_in("Character devices:\n 99 device-mapper\n"), []);
+        assert_eq!(
+            majors_in("Character devices:\n 99 device-mapper\n"),
+            [0_u32; 0]
+        );
     }
 
     #[test]

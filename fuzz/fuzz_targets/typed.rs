@@ -34,12 +34,17 @@ fuzz_target!(|bytes: &[u8]| {
     // What is wrong has a remedy or none, and nothing has a key that is not hidden as a whole.
     let line = format!("0 65536 {} {text}", kind.name);
     if let Ok(line) = line.parse::<TableLine>() {
-        for error in Checker::new().for_versions(|_| Some(Version(1, 0, 0))).check(&[line.clone()]) {
+        for error in Checker::new()
+            .for_versions(|_| Some(Version(1, 0, 0)))
+            .check(&[line.clone()])
+        {
             let _ = error.remedy();
         }
         if let Some(params) = without_keys(&line, |key| Some("0".repeat(key.len()))) {
             let hidden = TableLine { params, ..line };
-            assert!(without_keys(&hidden, |key| key.contains(|c| c != '0').then(String::new)).is_none());
+            assert!(
+                without_keys(&hidden, |key| key.contains(|c| c != '0').then(String::new)).is_none()
+            );
         }
     }
 });

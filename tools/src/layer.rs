@@ -8,6 +8,7 @@ use dm_core::command::{Command, DeviceInfo, Reply, Slot};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::errno::Errno;
 use dm_core::error::DmError;
+use dm_core::events::Watch;
 use dm_core::names::DmName;
 use dm_linux::abi::view::View;
 use dm_linux::abi::{ByteOrder, Call, Flags};
@@ -161,6 +162,10 @@ impl<B: Backend> Backend for Layered<B> {
             }
         }
         reply
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
+        self.driver.watch()
     }
 }
 

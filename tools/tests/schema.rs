@@ -1,5 +1,7 @@
 //! What --json prints is what docs/schema.json says.
 
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
 mod common;
 
 use common::Home;

@@ -211,7 +211,7 @@ impl Personality {
 
 fn devmap_name(arguments: &[String]) -> Order {
     let numbers = match arguments {
-        [both] => both.split_once(':').map(|(major, minor)| (major, minor)),
+        [both] => both.split_once(':'),
         [major, minor] => Some((major.as_str(), minor.as_str())),
         _ => None,
     };

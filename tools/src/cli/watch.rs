@@ -5,10 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use dm_core::backend::Features;
 use dm_core::command::DeviceEntry;
 use dm_core::difference::{Difference, differences};
 use dm_core::error::DmError;
-use dm_linux::events::Events;
+use dm_core::events::Events;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -54,8 +55,8 @@ impl Run for Watch {
             }
             Ok(left == Some(0))
         };
-        if dm.capabilities().driver == "linux" {
-            let mut events = Events::open()?;
+        if dm.capabilities().features.contains(Features::EVENTS) {
+            let mut events = Events::new(dm.backend())?;
             while !is_over() {
                 if let Some(difference) = events.wait(PAUSE)?
                     && show(&difference)?
@@ -65,7 +66,6 @@ impl Run for Watch {
             }
             return Ok(());
         }
-        // The list tells all; who waits for one device only hears of that.
         let mut known: Vec<DeviceEntry> = listed(session)?;
         while !is_over() {
             let now = listed(session)?;

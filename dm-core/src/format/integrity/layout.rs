@@ -428,10 +428,7 @@ mod tests {
             layout(|it| it.journal_sections = u32::MAX),
             Err(LayoutError::Journal)
         );
-        assert_eq!(
-            layout(|it| it.provided.0 = u64::MAX & !7),
-            Err(LayoutError::Data)
-        );
+        assert_eq!(layout(|it| it.provided.0 = !7), Err(LayoutError::Data));
         assert_eq!(layout(|it| it.tag_size = 1000), Err(LayoutError::Tag(1000)));
         let far = Layout::new(&usual(), Sector(u64::MAX), one(1 << 20), 7);
         assert_eq!(far, Err(LayoutError::Data));
