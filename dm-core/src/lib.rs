@@ -36,6 +36,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![cfg_attr(not(feature = "std"), no_std)]
+// The engine alone calls some of what is built without it.
+#![cfg_attr(not(feature = "std"), allow(dead_code))]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
