@@ -6,6 +6,7 @@ use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::units::{Sector, SectorCount};
 use dm_proto::netbsd::LIMITS;
+use dm_proto::netbsd::keys::disk_info as keys;
 use dm_proto::proplib::{Dictionary, read_dictionary};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, Mode, OFlags};
@@ -121,15 +122,18 @@ impl Geometry {
         let info = read_dictionary(text, &LIMITS)
             .map_err(|error| DmError::new(ErrorKind::Protocol).with_source(error))?;
         let empty = Dictionary::new();
-        let geometry = info.dict("geometry").unwrap_or(&empty);
+        let geometry = info.dict(keys::GEOMETRY).unwrap_or(&empty);
         let number = |key: &str| geometry.uint64(key).ok_or_else(|| wrong(key));
         Ok(Geometry {
-            kind: info.string("type").ok_or_else(|| wrong("type"))?.into(),
-            sector_size: number("sector-size")?,
-            sectors: number("sectors-per-unit")?,
-            sectors_per_track: number("sectors-per-track")?,
-            tracks_per_cylinder: number("tracks-per-cylinder")?,
-            cylinders: geometry.uint64("cylinders-per-unit"),
+            kind: info
+                .string(keys::TYPE)
+                .ok_or_else(|| wrong(keys::TYPE))?
+                .into(),
+            sector_size: number(keys::SECTOR_SIZE)?,
+            sectors: number(keys::SECTORS)?,
+            sectors_per_track: number(keys::SECTORS_PER_TRACK)?,
+            tracks_per_cylinder: number(keys::TRACKS_PER_CYLINDER)?,
+            cylinders: geometry.uint64(keys::CYLINDERS),
         })
     }
 }
@@ -182,14 +186,14 @@ mod tests {
     fn info(change: impl FnOnce(&mut Dictionary)) -> Vec<u8> {
         let mut geometry = Dictionary::new();
         geometry
-            .set("cylinders-per-unit", 4_u64)
-            .set("sector-size", 512_u64)
-            .set("sectors-per-track", 32_u64)
-            .set("sectors-per-unit", 8192_u64)
-            .set("tracks-per-cylinder", 64_u64);
+            .set(keys::CYLINDERS, 4_u64)
+            .set(keys::SECTOR_SIZE, 512_u64)
+            .set(keys::SECTORS_PER_TRACK, 32_u64)
+            .set(keys::SECTORS, 8192_u64)
+            .set(keys::TRACKS_PER_CYLINDER, 64_u64);
         change(&mut geometry);
         let mut info = Dictionary::new();
-        info.set("geometry", geometry).set("type", "ESDI");
+        info.set(keys::GEOMETRY, geometry).set(keys::TYPE, "ESDI");
         terminate(write_dictionary(&info))
     }
 
@@ -202,10 +206,10 @@ mod tests {
             (32, 64)
         );
         assert_eq!(found.cylinders, Some(4));
-        let small = info(|geometry| drop(geometry.remove("cylinders-per-unit")));
+        let small = info(|geometry| drop(geometry.remove(keys::CYLINDERS)));
         assert_eq!(Geometry::read(&small).unwrap().cylinders, None);
         let wrong = info(|geometry| {
-            geometry.set("sector-size", "x");
+            geometry.set(keys::SECTOR_SIZE, "x");
         });
         let error = Geometry::read(&wrong).unwrap_err();
         assert_eq!(error.reason(), "the disk's info has no sector-size");
