@@ -2,121 +2,27 @@
 // Clippy knows helpers outside of #[test] functions for no tests.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Mutex;
-
-use dm_core::backend::Backend;
-use dm_core::blockdev::MemDev;
 use dm_core::client::Dm;
-use dm_core::command::{Create, ListFilter, Load, RemoveMode, Slot, SuspendOptions};
-use dm_core::devid::{DevId, DevNo};
-use dm_core::engine::Engine;
+use dm_core::command::{Command, Create, ListFilter, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::devid::DevId;
 use dm_core::errno::Errno;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::flags::DeviceFlags;
 use dm_core::names::{DmName, DmUuid};
 use dm_core::table::TableLine;
-use dm_core::units::SectorCount;
 use dm_netbsd::NetBsd;
-use dm_netbsd::control::{ControlError, Majors};
 use dm_netbsd::nodes::{NodePolicy, Nodes};
-use dm_netbsd::sys::Sys;
-use dm_proto::netbsd::{Caller, Disk, Module, NetbsdServer};
-use dm_proto::proplib::{Dictionary, Limits, read_dictionary, terminate, write_dictionary};
+use dm_proto::netbsd::Caller;
 
-/// A kernel of ours: four disks `/dev/wd0a` to `/dev/wd3a`, and mapped devices at their nodes.
-struct Kernel {
-    engine: Engine,
-    driver: NetbsdServer,
-    caller: Caller,
-    /// Block nodes that somebody has open.
-    open: Mutex<BTreeSet<String>>,
-}
+mod kernel;
 
-struct Disks;
-
-fn disk(path: &str) -> Option<DevNo> {
-    let minor = path.strip_prefix("/dev/wd")?.strip_suffix('a')?;
-    let minor = minor.parse().ok().filter(|minor| *minor < 4)?;
-    Some(DevNo { major: 197, minor })
-}
-
-impl dm_proto::netbsd::Nodes for Disks {
-    fn disk(&self, path: &str) -> Option<Disk> {
-        Some(Disk {
-            number: disk(path)?,
-            size: SectorCount(1000),
-            word: path.into(),
-        })
-    }
-}
-
-impl Kernel {
-    fn ask(&self, caller: Caller, request: Dictionary) -> Dictionary {
-        let call = |command| self.engine.call(command);
-        self.driver.answer(request, caller, &call)
-    }
-}
-
-impl Sys for Kernel {
-    fn majors(&self) -> Result<Majors, ControlError> {
-        Ok(Majors {
-            character: 194,
-            block: 169,
-        })
-    }
-
-    fn ioctl(&self, request: &[u8]) -> Result<Vec<u8>, Errno> {
-        let request = read_dictionary(request, &Limits::IOCTL).map_err(|_| Errno::EIO)?;
-        Ok(terminate(write_dictionary(&self.ask(self.caller, request))))
-    }
-
-    fn block_device(&self, path: &Path) -> Option<DevNo> {
-        let path = path.to_str()?;
-        let mapped = path.strip_prefix("/dev/mapper/").and_then(|name| {
-            let mut info = Dictionary::new();
-            let version = [4_u32, 0, 0]
-                .into_iter()
-                .collect::<dm_proto::proplib::Value>();
-            info.set("command", "info")
-                .set("name", name)
-                .set("version", version);
-            let minor = self.ask(Caller::Root, info).uint32("minor")?;
-            Some(DevNo { major: 169, minor })
-        });
-        mapped.or_else(|| disk(path))
-    }
-
-    fn try_open(&self, path: &Path) -> Result<(), Errno> {
-        match self.open.lock().unwrap().contains(path.to_str().unwrap()) {
-            true => Err(Errno::EBUSY),
-            false => Ok(()),
-        }
-    }
-
-    fn privileged(&self) -> bool {
-        self.caller == Caller::Root
-    }
-}
+use kernel::{AsOther, Kernel};
 
 type Driver = Dm<NetBsd<Kernel>>;
 
 fn driver(caller: Caller) -> Driver {
-    let engine = Engine::new();
-    for number in 0..4 {
-        engine.attach(
-            &format!("/dev/wd{number}a"),
-            std::sync::Arc::new(MemDev::new(SectorCount(1000))),
-        );
-    }
-    let kernel = Kernel {
-        engine,
-        driver: NetbsdServer::new(Disks).with_modules(Module::STOCK),
-        caller,
-        open: Mutex::default(),
-    };
-    Dm::new(NetBsd::new(kernel, Nodes::new(NodePolicy::Never)))
+    let nodes = Nodes::new(NodePolicy::Never);
+    Dm::new(NetBsd::new(Kernel::new(caller), nodes))
 }
 
 fn name(name: &str) -> DmName {
@@ -282,7 +188,7 @@ fn lines_that_another_left_behind_do_not_mix_in() {
     let dm = driver(Caller::Root);
     make(&dm, "a", LINE);
     let lines = TableLine::parse_table("0 8 linear /dev/wd0a 0\n8 8 error").unwrap();
-    let left = dm_core::command::Command::Load(Load::new(name("a"), lines));
+    let left = Command::Load(Load::new(name("a"), lines));
     let request = dm_proto::netbsd::client::encode(&left).unwrap();
     dm.backend().sys().ask(Caller::Root, request);
     assert_eq!(table(&dm, "a", Slot::Inactive), [LINE]);
@@ -376,33 +282,6 @@ fn device_never_stands_on_itself() {
             .unwrap_err();
         let report = format!("load {device}: {line} {below:?}: the device stands on itself");
         assert_eq!(said(&error), (ErrorKind::InvalidTable, report));
-    }
-}
-
-/// The same driver for another user.
-struct AsOther<'a>(&'a Kernel);
-
-impl Sys for AsOther<'_> {
-    fn majors(&self) -> Result<Majors, ControlError> {
-        self.0.majors()
-    }
-
-    fn ioctl(&self, request: &[u8]) -> Result<Vec<u8>, Errno> {
-        let request = read_dictionary(request, &Limits::IOCTL).map_err(|_| Errno::EIO)?;
-        let reply = self.0.ask(Caller::Other, request);
-        Ok(terminate(write_dictionary(&reply)))
-    }
-
-    fn block_device(&self, path: &Path) -> Option<DevNo> {
-        self.0.block_device(path)
-    }
-
-    fn try_open(&self, path: &Path) -> Result<(), Errno> {
-        self.0.try_open(path)
-    }
-
-    fn privileged(&self) -> bool {
-        false
     }
 }
 
