@@ -53,7 +53,8 @@ const CHANGING: &[Verb] = &[
     verb("create one --notable --uuid U-1"),
     verb("create one --table 0_8_zero"),
     verb("create one --readonly --table 0_8_zero"),
-    verb("create one --minor 7 --table 0_8_zero"),
+    // dmsetup wants the driver's own major number.
+    verb("create one --major MAJOR --minor 7 --table 0_8_zero"),
     of_one("load one --table 0_8_error"),
     of_one("load one --readonly --table 0_8_error"),
     Verb {
@@ -215,7 +216,10 @@ fn prepare(dm: &Dm<Linux>, steps: &[Step]) -> Result<(), DmError> {
 /// The ioctls of one tool for one verb.
 fn trial(dm: &Dm<Linux>, verb: &Verb, tool: &str) -> Result<Vec<Traced>, String> {
     prepare(dm, verb.before).map_err(|error| error.report())?;
-    let calls = traced(&format!("{tool} {}", verb.words));
+    let majors = dm_linux::probe::majors();
+    let major = majors.first().ok_or("the driver has no major number")?;
+    let words = verb.words.replace("MAJOR", &major.to_string());
+    let calls = traced(&format!("{tool} {words}"));
     dm.remove_all(RemoveMode::Forced)
         .map_err(|error| error.report())?;
     calls

@@ -187,6 +187,7 @@ const CHECKS: &[(&str, Check)] = &[
 const FIGURES: &[(&str, Check)] = &[
     ("churn_figures", churn::churn_figures),
     ("startup_figures", startup::startup_figures),
+    ("churn_ioctls", churn::churn_ioctls),
 ];
 
 /// Where a check leaves the reason of its failure for `serve`.
