@@ -22,7 +22,7 @@ impl Run for Dump {
     fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let (_, luks) = self.volume.read(Access::Read)?;
         let name = self.volume.header().display().to_string();
-        answer.text = luks.dump(printable(&name).as_ref());
+        answer.text = luks.dump(&printable(&name));
         let metadata = luks
             .json()
             .and_then(|text| serde_json::from_str(&text).ok());
