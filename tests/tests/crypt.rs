@@ -284,7 +284,7 @@ fn wrong_tables_are_refused_without_their_key() {
         ),
         (
             format!("aes-xts-plain64 {KEY} 1 disk 0 1 sector_size:4096"),
-            "IV offset is not divis",
+            "is not divisible by the sector size",
         ),
         (
             format!("aes-xts-plain64 {KEY} 0 disk 0 1 integrity:16:aead"),

@@ -165,7 +165,7 @@ fn wrong_table_names_line_word_and_reason_and_the_old_one_stays() {
     }
     let stderr = home.fails(6, &["load", "vol0", "--table", "0 8 nothing"]);
     assert!(
-        stderr.contains("hint: this driver has the targets linear, striped, zero, error\n"),
+        stderr.contains("hint: this driver has the targets linear, striped, zero, error, "),
         "{stderr}"
     );
     let ended = home.run_with(&["load", "vol0"], "# first\n0 8 zero\n\n16 8 zero\n");

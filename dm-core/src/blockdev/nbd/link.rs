@@ -119,7 +119,7 @@ impl Link {
     /// The connection of `generation` is no more: what was sent is to be sent again.
     fn lost(&self, generation: u64, error: &io::Error) {
         let mut state = lock(&self.state);
-        if state.generation != generation || state.connection.is_none() {
+        if !state.is_connected(generation) {
             return;
         }
         if !state.closing {
@@ -146,7 +146,7 @@ impl Link {
                 continue;
             }
             if let Some(stream) = &mut socket
-                && let Err(error) = self.send_batch(stream)
+                && let Err(error) = self.send_batch(stream, generation)
             {
                 self.lost(generation, &error);
             }
@@ -183,11 +183,14 @@ impl Link {
         }
     }
 
-    fn send_batch(&self, stream: &mut Socket) -> io::Result<()> {
+    /// Sends what there is room for, unless the connection of `generation` is no more: who ends a
+    /// connection takes back what was sent, and would miss what is sent after that.
+    fn send_batch(&self, stream: &mut Socket, generation: u64) -> io::Result<()> {
         let mut heads = Vec::new();
         {
             let mut state = lock(&self.state);
-            while state.has_room()
+            while state.is_connected(generation)
+                && state.has_room()
                 && let Some(mut errand) = state.queue.pop_front()
             {
                 let cookie = state.next;
@@ -341,6 +344,11 @@ fn left() -> io::Error {
 }
 
 impl State {
+    /// Whether the connection of `generation` is there.
+    fn is_connected(&self, generation: u64) -> bool {
+        self.generation == generation && self.connection.is_some()
+    }
+
     fn has_room(&self) -> bool {
         self.sent.len() < IN_FLIGHT_REQUESTS && self.bytes < IN_FLIGHT_BYTES
     }

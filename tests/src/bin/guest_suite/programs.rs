@@ -36,7 +36,7 @@ pub(crate) fn every_program_starts() -> Result<(), String> {
 
 /// LVM2 without udev, with the thin tools that it calls.
 pub(crate) fn lvm_makes_a_thin_volume() -> Result<(), String> {
-    run("lvm vgcreate -qq guest /dev/ram1 /dev/ram2")?;
+    run("lvm vgcreate -qq -y guest /dev/ram1 /dev/ram2")?;
     let result = thin_volume();
     run("lvm vgremove -qq -f guest")?;
     run("lvm pvremove -qq /dev/ram1 /dev/ram2")?;
