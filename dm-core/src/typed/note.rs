@@ -26,7 +26,7 @@ pub enum Role {
     Plain,
     /// It names a device.
     Device,
-    /// It is an option, of which the target's [page](Kind::option) says more.
+    /// It is an option, of which the target's [page](super::Kind::option) says more.
     Option,
     /// The driver does not look at it.
     Ignored,
