@@ -39,11 +39,15 @@ impl SocketBackend {
     /// # Errors
     /// [`ErrorKind::Io`] if none listens, [`ErrorKind::Permission`] if this user may not.
     pub fn connect(path: &Path) -> Result<SocketBackend, DmError> {
-        let stream = open(path)?;
-        Ok(SocketBackend {
+        Ok(SocketBackend::connected(open(path)?, path))
+    }
+
+    /// Takes a connection to the daemon that listens on `path`. It must block.
+    pub fn connected(stream: UnixStream, path: &Path) -> SocketBackend {
+        SocketBackend {
             path: Some(path.into()),
             stream: Mutex::new(Some(stream)),
-        })
+        }
     }
 
     /// Takes a connection, which is not made again once it breaks. It must block.

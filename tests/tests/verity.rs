@@ -284,7 +284,7 @@ fn wrong_tables_are_refused() {
         (" 4096 4096 700 1 ", " 4096 4096 700 2 ", "past the end"),
         (" 4096 4096 ", " 4096 1000 ", "not a power of two"),
         ("0 5600 ", "0 5601 ", "past the end"),
-        (" 700 ", " 0 ", "a tree of no blocks"),
+        (" 700 ", " 0 ", "longer than its 0 blocks"),
     ] {
         let error = refused(image.table("").replace(from, to));
         assert!(error.contains(wanted), "{to}: {error}");

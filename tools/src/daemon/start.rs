@@ -27,7 +27,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Connects to the daemon in `dir`, which is started if there is none.
 pub(crate) fn connect_or_start(dir: &RuntimeDir) -> Result<SocketBackend, Failure> {
-    start(dir, Start::Empty).map(|(stream, _)| SocketBackend::from_stream(stream))
+    let (stream, _) = start(dir, Start::Empty)?;
+    Ok(SocketBackend::connected(stream, &dir.control()))
 }
 
 /// Makes sure that a daemon answers in `dir`, and gives its first answer and the connection.
