@@ -172,11 +172,14 @@ pub(crate) fn deps(dm: &Driver, number: DevNo) -> Result<Option<(DeviceInfo, Vec
 
 /// The name that the kernel has for a block device; its number where it has none.
 pub(crate) fn block_name(number: DevNo) -> String {
+    kernel_name(number).unwrap_or_else(|| number.to_string())
+}
+
+/// The name that the kernel has for a block device: none without a table.
+pub(crate) fn kernel_name(number: DevNo) -> Option<String> {
     let link = std::fs::read_link(format!("/sys/dev/block/{number}"));
-    let name = link.ok().and_then(|path| {
-        let name = path.file_name()?.to_str()?;
-        // A slash in a kernel's name is written so in a path.
-        Some(name.replace('!', "/"))
-    });
-    name.unwrap_or_else(|| number.to_string())
+    let path = link.ok()?;
+    let name = path.file_name()?.to_str()?;
+    // A slash in a kernel's name is written so in a path.
+    Some(name.replace('!', "/"))
 }

@@ -8,7 +8,6 @@ pub(crate) struct Factor(f64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Units {
     letter: char,
-    suffix: bool,
 }
 
 /// Bytes of a sector.
@@ -46,40 +45,20 @@ impl Factor {
 
 impl Units {
     /// Sectors without a word.
-    pub(crate) const SECTORS: Units = Units {
-        letter: 's',
-        suffix: false,
-    };
+    pub(crate) const SECTORS: Units = Units { letter: 's' };
 
-    /// The units of that letter.
+    /// The units of that letter: `h` for the one that fits.
     pub(crate) fn new(text: &str) -> Option<Units> {
         let mut letters = text.chars();
         let letter = letters.next().filter(|_| letters.next().is_none())?;
         Factor::of(letter)?;
-        Some(Units {
-            letter,
-            suffix: true,
-        })
-    }
-
-    /// The same with a word behind the number, or without.
-    pub(crate) fn suffix(self, suffix: Suffix) -> Units {
-        // Where the unit depends on the number, the number alone says nothing.
-        let depends = "hHrR".contains(self.letter);
-        Units {
-            suffix: depends || suffix == Suffix::Shown,
-            ..self
-        }
+        Some(Units { letter })
     }
 
     /// A size.
     pub(crate) fn show(self, sectors: f64) -> String {
-        if sectors == 0.0 && self.suffix {
-            return match self.letter {
-                's' | 'S' | 'b' | 'B' => format!("0{}", self.letter),
-                'h' | 'r' | 'H' | 'R' => "0 ".to_owned(),
-                letter => format!("0 {letter}"),
-            };
+        if sectors == 0.0 {
+            return "0".to_owned();
         }
         let bytes = sectors.trunc() * SECTOR;
         let (letter, factor) = match self.letter {
@@ -93,20 +72,12 @@ impl Units {
             true => format!("{number:.0}"),
             false => format!("{number:.2}"),
         };
-        match self.suffix {
+        // Where the unit depends on the number, the number alone says nothing; else it was asked for.
+        match "hHrR".contains(self.letter) {
             true => format!("{number}{letter}"),
             false => number,
         }
     }
-}
-
-/// Whether a size says its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Suffix {
-    /// It does.
-    Shown,
-    /// It does not.
-    Hidden,
 }
 
 /// The largest unit of which there is at least one.
@@ -142,11 +113,10 @@ mod tests {
         let human = Units::new("h").unwrap();
         assert_eq!(human.show(2048.0), "1.00m");
         assert_eq!(human.show(3.0), "1.50k");
-        assert_eq!(Units::new("s").unwrap().show(8.0), "8s");
-        assert_eq!(
-            Units::new("k").unwrap().suffix(Suffix::Hidden).show(8.0),
-            "4.00"
-        );
+        assert_eq!(human.show(0.0), "0");
+        assert_eq!(Units::new("s").unwrap().show(8.0), "8");
+        assert_eq!(Units::new("k").unwrap().show(8.0), "4.00");
+        assert_eq!(Units::new("k").unwrap().show(0.0), "0");
         assert_eq!(Units::SECTORS.show(8.0), "8");
     }
 }

@@ -49,8 +49,8 @@ pub(super) struct ColumnArgs {
     /// Without the quotes of --nameprefixes
     #[arg(long)]
     unquoted: bool,
-    /// Show each row at once
-    #[arg(long)]
+    /// Taken for dmsetup's sake, which shows all rows together, too
+    #[arg(long, hide = true)]
     unbuffered: bool,
     /// How often to report; 0 for ever
     #[arg(long, value_name = "COUNT")]
@@ -135,11 +135,11 @@ impl ColumnArgs {
         if let Some(separator) = &self.separator {
             layout.separator.clone_from(separator);
         }
-        layout.aligned = !self.noheadings && !self.nameprefixes && self.separator.is_none();
+        layout.aligned =
+            !self.noheadings && !self.nameprefixes && !self.rows && self.separator.is_none();
         layout.named = self.nameprefixes;
         layout.quoted = !self.unquoted;
         layout.turned = self.rows;
-        layout.flowing = self.unbuffered && self.sort.is_none();
         layout
     }
 
@@ -181,8 +181,15 @@ impl Times {
                 Format::Json => answer.field("rows", report.take_json()),
             }
             done += 1;
-            if filled.is_err() || self.count.is_some_and(|count| done >= count) {
+            if filled.is_err() {
                 return filled;
+            }
+            if self.count.is_some_and(|count| done >= count) {
+                // Behind what was shown at once, nothing else is shown at the end.
+                return match done {
+                    1 => Ok(()),
+                    _ => session.show(std::mem::take(answer)),
+                };
             }
             answer.text.push('\n');
             session.show(std::mem::take(answer))?;

@@ -85,10 +85,9 @@ impl Info {
                 ..counting.clone()
             };
             let mut seen = Answer::default();
-            let done = session.show_each(&mut seen, &devices, |text, device, _| {
+            let done = session.show_each(&mut seen, &devices, |_, device, _| {
                 let info = dm.info(device, slot)?;
                 known.add(session, report, &info, &counting)?;
-                text.push_str(&report.flow());
                 Ok(Value::Null)
             });
             text.push_str(&seen.text);

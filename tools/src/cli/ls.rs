@@ -9,11 +9,12 @@ use dm_core::names::TargetName;
 use dm_core::target::FlushMode;
 use serde_json::{Value, json};
 
+use crate::backend::Place;
 use crate::failure::Failure;
 use crate::output::escape::printable;
 use crate::output::tree::{self, ASCII, Style, UNICODE, VT100};
 use crate::output::{Answer, human, json};
-use crate::stack::{Device, Stack, Way, block_name};
+use crate::stack::{Device, Stack, Way, block_name, kernel_name};
 
 use super::commands::Run;
 use super::devices::NODES;
@@ -91,8 +92,13 @@ impl Run for Ls {
         if devices.is_empty() {
             answer.text = human::NO_DEVICES.into();
         }
+        // dmsetup heeds no -o beside these.
         let filtered = self.target.is_some() || self.exec.is_some();
-        let between = if filtered { ", " } else { ":" };
+        let (saying, between) = match filtered {
+            true => (Saying::Devno, ", "),
+            false => (saying, ":"),
+        };
+        let in_kernel = *session.place()? == Place::Kernel;
         let mut shown = Vec::new();
         for entry in &devices {
             if let Some(target) = &self.target {
@@ -102,6 +108,10 @@ impl Run for Ls {
                 }
             }
             if self.exec.is_none() || session.verbose() {
+                // Without a table it is no block device that a name could be found for.
+                let nameless =
+                    saying == Saying::Devname && in_kernel && kernel_name(entry.number).is_none();
+                let saying = if nameless { Saying::Devno } else { saying };
                 let said = saying.say(entry.number, &devices, between);
                 let name = printable(entry.name.as_str());
                 answer.text.push_str(&format!("{name}\t({said})\n"));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use dm_core::flags::DeviceFlags;
 
-use crate::stack::{Device, Stack, Way, block_name};
+use crate::stack::{Device, Stack, Way, kernel_name};
 
 use super::escape::printable;
 
@@ -145,8 +145,9 @@ impl Drawing<'_> {
         let name = device.name().unwrap_or_default();
         let mut text = printable(name).into_owned();
         // Writing to a String does not fail.
-        if style.block_name {
-            let _ = write!(text, " <{}>", block_name(device.number));
+        let kernel_name = kernel_name(device.number).filter(|_| style.block_name);
+        if let Some(name) = kernel_name {
+            let _ = write!(text, " <{name}>");
         }
         if style.number {
             let _ = write!(text, " ({})", device.number);

@@ -6,6 +6,7 @@
 use dm_core::command::DeviceInfo;
 use dm_core::devid::DevNo;
 use dm_core::flags::DeviceFlags;
+use dm_linux::mangle::{Mode, mangle, unmangle};
 
 use crate::failure::Failure;
 use crate::stack::{Device, block_name};
@@ -20,10 +21,10 @@ use super::object::{LvmName, Object};
 pub(super) const FIELDS: &[Field] = &[
     field(Group::Name, Kind::Text, "Name", 16, "name", "Name of mapped device.", |o| name(o, str::to_owned)),
     field(Group::Name, Kind::Text, "MangledName", 16, "mangled_name", "Mangled name of mapped device.", |o| name(o, mangled)),
-    field(Group::Name, Kind::Text, "UnmangledName", 16, "unmangled_name", "Unmangled name of mapped device.", |o| name(o, str::to_owned)),
+    field(Group::Name, Kind::Text, "UnmangledName", 16, "unmangled_name", "Unmangled name of mapped device.", |o| name(o, unmangled)),
     field(Group::Name, Kind::Text, "UUID", 32, "uuid", "Unique (optional) identifier for mapped device.", |o| uuid(o, str::to_owned)),
     field(Group::Name, Kind::Text, "MangledUUID", 32, "mangled_uuid", "Mangled unique (optional) identifier for mapped device.", |o| uuid(o, mangled)),
-    field(Group::Name, Kind::Text, "UnmangledUUID", 32, "unmangled_uuid", "Unmangled unique (optional) identifier for mapped device.", |o| uuid(o, str::to_owned)),
+    field(Group::Name, Kind::Text, "UnmangledUUID", 32, "unmangled_uuid", "Unmangled unique (optional) identifier for mapped device.", |o| uuid(o, unmangled)),
     field(Group::Name, Kind::Number, "RAhead", 6, "read_ahead", "Read ahead value.", |o| Ok(Cell::number(o.read_ahead.map_or(0, |it| it.0)))),
     field(Group::Info, Kind::Text, "BlkDevName", 16, "blkdevname", "Name of block device.", |o| text(o, |info| block_name(info.number))),
     field(Group::Info, Kind::Text, "Stat", 4, "attr", "(L)ive, (I)nactive, (s)uspended, (r)ead-only, read-(w)rite.", |o| text(o, attributes)),
@@ -84,12 +85,12 @@ pub(super) const FIELDS: &[Field] = &[
     field(Group::Stats, Kind::Number, "Interval", 8, "interval", "Sampling interval.", |o| of_area(o, |area| area.interval_seconds())),
     field(Group::Region, Kind::Number, "RgID", 4, "region_id", "Region ID.", |o| of_area(o, Area::region_cell)),
     field(Group::Region, Kind::Size, "RgStart", 7, "region_start", "Region start.", |o| size(o, |area| area.region.range.start as f64)),
-    field(Group::Region, Kind::Size, "RgSize", 6, "region_len", "Region length.", |o| size(o, |area| area.region.range.length as f64)),
+    field(Group::Region, Kind::Size, "RgSize", 6, "region_len", "Region length.", |o| size(o, |area| area.region_length() as f64)),
     field(Group::Region, Kind::Number, "ArID", 4, "area_id", "Area ID.", |o| count(o, |area| area.id)),
     field(Group::Region, Kind::Size, "ArStart", 7, "area_start", "Area offset from start of device.", |o| size(o, |area| area.range.start as f64)),
     field(Group::Region, Kind::Size, "ArSize", 6, "area_len", "Area length.", |o| size(o, |area| area.range.length as f64)),
     field(Group::Region, Kind::Size, "ArOff", 5, "area_offset", "Area offset from start of region.", |o| size(o, |area| area.offset() as f64)),
-    field(Group::Region, Kind::Number, "#Areas", 6, "area_count", "Area count.", |o| count(o, |area| area.region.areas())),
+    field(Group::Region, Kind::Number, "#Areas", 6, "area_count", "Area count.", |o| count(o, Area::count)),
     field(Group::Region, Kind::Number, "GrpID", 5, "group_id", "Group ID.", |o| of_area(o, Area::group_cell)),
     field(Group::Region, Kind::Text, "ProgID", 6, "program_id", "Program ID.", |o| of_area(o, |area| Cell::text(&*area.region.program))),
     field(Group::Region, Kind::Text, "UserData", 8, "user_data", "Auxiliary data.", |o| of_area(o, |area| Cell::text(&*area.region.user_data))),
@@ -142,10 +143,19 @@ fn uuid(object: &Object<'_>, write: fn(&str) -> String) -> Result<Cell, Failure>
 
 /// A name as Linux's driver has it.
 fn mangled(name: &str) -> String {
-    match dm_linux::mangle::mangle(name) {
+    match mangle(name) {
         Ok(mangled) => mangled.into_owned(),
         // It came from the driver like this.
         Err(_) => name.to_owned(),
+    }
+}
+
+/// A name as it is meant.
+fn unmangled(name: &str) -> String {
+    match Mode::now() {
+        // It was read as the driver has it.
+        Mode::None => unmangle(name.as_bytes()),
+        _ => name.to_owned(),
     }
 }
 

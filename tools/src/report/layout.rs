@@ -31,10 +31,6 @@ pub(crate) struct Layout {
     pub(crate) quoted: bool,
     /// Whether a field is a line, and a row a column.
     pub(crate) turned: bool,
-    /// Whether each row is shown at once.
-    pub(crate) flowing: bool,
-    /// Whether the headings were shown.
-    pub(super) begun: bool,
 }
 
 impl Default for Layout {
@@ -46,15 +42,13 @@ impl Default for Layout {
             named: false,
             quoted: true,
             turned: false,
-            flowing: false,
-            begun: false,
         }
     }
 }
 
 impl Layout {
     /// Rows as text. Columns get as wide as they must, and stay so.
-    pub(super) fn lay_out(&mut self, columns: &mut [Column], rows: &[Vec<Cell>]) -> String {
+    pub(super) fn lay_out(&self, columns: &mut [Column], rows: &[Vec<Cell>]) -> String {
         if rows.is_empty() {
             return String::new();
         }
@@ -80,7 +74,7 @@ impl Layout {
             }
             return text;
         }
-        if !self.begun && self.headings != Headings::None {
+        if self.headings != Headings::None {
             let heading = |at: &usize| {
                 let column = &columns[*at];
                 let heading = self.heading(column).unwrap_or_default();
@@ -93,8 +87,6 @@ impl Layout {
             text.push_str(&line.join(&self.separator));
             text.push('\n');
         }
-        // Rows that flow have one heading; each report of others has its own.
-        self.begun = self.flowing;
         for row in rows {
             let cells = shown.iter().map(|at| self.cell(&columns[*at], &row[*at]));
             let line: Vec<String> = cells.collect();

@@ -79,7 +79,7 @@ impl Report {
                 Some(more) => format!("{},{more}", wanted.usual),
             },
         };
-        let words = || text.split(',').filter(|word| !word.is_empty());
+        let words = || text.split(',');
         if words().any(|word| word.eq_ignore_ascii_case("help") || word == "?") {
             return Ok(None);
         }
@@ -158,14 +158,6 @@ impl Report {
             true => Added::Selected,
             false => Added::Rejected,
         })
-    }
-
-    /// What there is to be shown at once, while rows are still added.
-    pub(crate) fn flow(&mut self) -> String {
-        match self.layout.flowing {
-            true => self.take(),
-            false => String::new(),
-        }
     }
 
     /// The rows, sorted, as text; then there are none.

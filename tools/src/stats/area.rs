@@ -142,6 +142,22 @@ impl Area {
         }
     }
 
+    /// Of how many areas it is; a group is taken for one.
+    pub(crate) fn count(&self) -> u64 {
+        match self.kind {
+            AreaKind::Group => 1,
+            AreaKind::Area | AreaKind::Region => self.region.areas(),
+        }
+    }
+
+    /// Its region's length; that of a group's regions together.
+    pub(crate) fn region_length(&self) -> u64 {
+        match self.kind {
+            AreaKind::Group => self.range.length,
+            AreaKind::Area | AreaKind::Region => self.region.range.length,
+        }
+    }
+
     /// Its group's number.
     pub(crate) fn group_cell(&self) -> Cell {
         match &self.group {

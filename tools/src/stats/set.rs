@@ -110,7 +110,13 @@ impl Set {
             let once = walk.contains(Walk::AREAS | Walk::ONCE);
             let wanted = |region: &&Rc<Region>| !once || region.areas() > 1;
             for region in self.regions.iter().filter(wanted) {
-                areas.push(one(region, AreaKind::Region, 0, region.range));
+                // As dmstats has it, a region's size is its own, and its area's that of each.
+                let length = region.step;
+                let range = stats::Range {
+                    length,
+                    ..region.range
+                };
+                areas.push(one(region, AreaKind::Region, 0, range));
             }
         }
         if walk.contains(Walk::GROUPS) {

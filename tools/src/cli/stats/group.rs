@@ -60,6 +60,7 @@ impl Ungroup {
     pub(super) fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let dm = session.dm()?;
         let mut names = Vec::new();
+        let text = &mut answer.text;
         let done = self.devices.each(session, |info| {
             let set = Set::list(dm, info, None)?;
             set.group(self.groupid)
@@ -68,7 +69,9 @@ impl Ungroup {
                 .region(self.groupid)
                 .ok_or_else(|| missing(self.groupid))?;
             say(session, info, first, None)?;
-            names.push(info.name.to_string());
+            let (id, name) = (self.groupid, &info.name);
+            text.push_str(&format!("Removed group ID {id} on {name}\n"));
+            names.push(name.to_string());
             Ok(())
         });
         answer.field("ungrouped", names);

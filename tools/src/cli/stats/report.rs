@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 use crate::report::Groups;
 use crate::stats::{HistogramLayout, PROGRAM, Walk};
-use crate::units::{Suffix, Units};
+use crate::units::Units;
 
 use super::super::columns::{ColumnArgs, Counting, Known};
 use super::super::devices::Devices;
@@ -62,8 +62,8 @@ struct Shown {
     /// How sizes are shown: h for the unit that fits, or one of b, s, k, m, g, t, p, e
     #[arg(long, default_value = "h", hide_default_value = true)]
     units: String,
-    /// Sizes without their units
-    #[arg(long)]
+    /// Taken for dmstats' sake: only sizes of --units h have a unit, and they need it
+    #[arg(long, hide = true)]
     nosuffix: bool,
     /// Times without their units
     #[arg(long)]
@@ -133,11 +133,6 @@ impl Shown {
         };
         let units = Units::new(&self.units)
             .ok_or_else(|| Failure::usage(format!("there are no units {:?}", self.units)))?;
-        let suffix = if self.nosuffix {
-            Suffix::Hidden
-        } else {
-            Suffix::Shown
-        };
         let dm = session.dm()?;
         let times = self.columns.times();
         let mut counting = Counting {
@@ -146,7 +141,7 @@ impl Shown {
                 (true, _) => None,
                 (false, program) => Some(program.as_deref().unwrap_or(PROGRAM).to_owned()),
             },
-            units: units.suffix(suffix),
+            units,
             layout: HistogramLayout {
                 padded: self.columns.is_padded(),
                 suffix: !self.notimesuffix,
@@ -158,10 +153,9 @@ impl Shown {
             counting.interval = since;
             let known = Known::of(session, report)?;
             let mut seen = Answer::default();
-            let done = session.show_each(&mut seen, &devices, |text, device, _| {
+            let done = session.show_each(&mut seen, &devices, |_, device, _| {
                 let info = dm.info(device, Slot::Active)?;
                 known.add(session, report, &info, &counting)?;
-                text.push_str(&report.flow());
                 Ok(Value::Null)
             });
             text.push_str(&seen.text);

@@ -16,7 +16,7 @@ use crate::shell;
 mod drop_in;
 mod stories;
 
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 
 use stories::{
     ON_PURPOSE, Story, WITH_ONE_DEVICE, WITH_SEVERAL_DEVICES, WITH_TROUBLE, WITHOUT_DEVICES,
@@ -79,6 +79,9 @@ const SENSE: &[(i32, &[&str])] = &[
     (5, &["Device or resource busy", "No such device or address"]),
     (6, &["Invalid argument", "Invalid format", "No such"]),
 ];
+
+/// A program that a signal ended has this exit code and the signal's number, as in a shell.
+const BY_A_SIGNAL: i32 = 128;
 
 /// A program's answer to a row.
 #[derive(Debug, Default)]
@@ -168,17 +171,21 @@ fn compare_rows(name: &str, rows: &[&str]) -> Result<(), String> {
     for ((row, theirs), ours) in rows.iter().zip(&theirs).zip(&ours) {
         let same = theirs.stdout == ours.stdout
             && theirs.code == ours.code
-            // Who fails says why.
-            && (ours.code == 0 || !ours.stderr.is_empty());
+            // Who fails says why, and no signal ends this program.
+            && (ours.code == 0 || !ours.stderr.is_empty())
+            && ours.code < BY_A_SIGNAL;
         let on_purpose = drop_in::ON_PURPOSE.iter().find(|known| known.0 == *row);
-        match (same, on_purpose) {
+        let on_purpose = on_purpose.map(|(_, quirk)| format!("quirk {quirk}"));
+        let not_yet = drop_in::NOT_YET.iter().find(|known| known.0 == *row);
+        let not_yet = not_yet.map(|(_, difference)| format!("{difference:?}"));
+        match (same, on_purpose.or(not_yet)) {
             (true, None) | (false, Some(_)) => {}
             (false, None) => {
                 println!("{row}:\n  dmsetup: {theirs:?}\n  dmctl:   {ours:?}");
                 differing += 1;
             }
-            (true, Some((_, quirk))) => {
-                println!("{row}: quirk {quirk} is no longer one");
+            (true, Some(known)) => {
+                println!("{row}: {known} is no longer so");
                 differing += 1;
             }
         }
@@ -293,7 +300,10 @@ fn ask(program: Program, words: &[&str]) -> Result<Answer, String> {
     let output = child.wait_with_output().map_err(failed)?;
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     Ok(Answer {
-        code: output.status.code().ok_or("a signal ended it")?,
+        code: match (output.status.code(), output.status.signal()) {
+            (Some(code), _) => code,
+            (None, signal) => BY_A_SIGNAL + signal.unwrap_or_default(),
+        },
         stdout: text(&output.stdout),
         stderr: text(&output.stderr),
     })
