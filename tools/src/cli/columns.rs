@@ -181,9 +181,7 @@ impl Times {
                 Format::Json => answer.field("rows", report.take_json()),
             }
             done += 1;
-            if filled.is_err() {
-                return filled;
-            }
+            filled?;
             if self.count.is_some_and(|count| done >= count) {
                 // Behind what was shown at once, nothing else is shown at the end.
                 return match done {
