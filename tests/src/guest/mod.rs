@@ -40,8 +40,8 @@ use ledger::Ledger;
 use machine::{Heard, Machine};
 use protocol::{Message, Request};
 
-/// What a check may take, if nobody says otherwise.
-pub const CHECK_LIMIT: Duration = Duration::from_secs(120);
+/// What a check may take under software emulation on a busy machine, if nobody says otherwise.
+pub const CHECK_LIMIT: Duration = Duration::from_secs(300);
 /// What a boot may take under software emulation on a busy machine.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
 /// What powering off may take.
