@@ -201,7 +201,7 @@ fn one(maker: &str, combination: &Combination, rng: &mut Rng) -> Result<(), Stri
     }
     let (mut theirs, ours) = (shown(&dm)?, shown(&Dm::new(&engine))?);
     if combination.roots.is_some() && combination.flips[1] > 0 && ours.ends_with(" V\n") {
-        // Quirk 36.
+        // Quirk 43.
         theirs = theirs.replace(" verity C\n", " verity V\n");
     }
     equal("what the engine shows", &ours, &theirs)
