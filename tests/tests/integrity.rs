@@ -113,11 +113,7 @@ fn what_is_written_is_read_back_also_by_the_next_device() {
         let (_, lines) = Dm::new(&rig.engine)
             .table(name("tagged"), Slot::Active)
             .unwrap();
-        // A table does not show keys.
-        let shown = lines[0]
-            .to_string()
-            .replace("hmac(sha1)", "hmac(sha1):0102");
-        create(&rig.engine, "again", &shown).unwrap();
+        create(&rig.engine, "again", &lines[0].to_string()).unwrap();
         let mut found = vec![0; wanted.len()];
         open(&rig.engine, "again")
             .read_at(Sector(0), &mut found)

@@ -318,7 +318,4 @@ fn spell(
     options.bitmap_flush_interval = None;
     options.fix_padding = superblock.flags.contains(Flags::FIXED_PADDING);
     options.fix_hmac = superblock.flags.contains(Flags::FIXED_HMAC);
-    if let Some(algorithm) = &mut options.internal_hash {
-        algorithm.key = None;
-    }
 }
