@@ -309,7 +309,7 @@ fn spell(
     options.block_size = options.block_size.filter(|size| *size != 512);
     let journal = layout.section_sectors().0 * u64::from(layout.sections());
     options.journal_sectors = u32::try_from(journal).ok();
-    options.interleave_sectors = layout.run().map(|_| 1 << superblock.interleave_shift);
+    options.interleave_sectors = Some(1 << superblock.interleave_shift);
     let run = layout.run().map_or(buffer, |run| run.0.trailing_zeros());
     options.buffer_sectors = Some(1 << buffer.min(run));
     options.journal_watermark = None;
