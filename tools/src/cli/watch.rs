@@ -1,17 +1,17 @@
 //! `dmctl watch`: what happens to devices, as it happens.
 
-use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use dm_core::backend::Features;
-use dm_core::command::DeviceEntry;
+use dm_core::command::{DeviceEntry, Slot};
 use dm_core::difference::{Difference, differences};
 use dm_core::error::DmError;
 use dm_core::events::Events;
 use serde_json::{Value, json};
 
+use crate::backend::Driver;
 use crate::failure::Failure;
 use crate::output::escape::printable;
 use crate::output::{Answer, Format};
@@ -38,8 +38,7 @@ impl Run for Watch {
         let dm = session.dm()?;
         let end = self
             .seconds
-            .map(|seconds| std::time::Instant::now() + Duration::from_secs(seconds));
-        let is_over = || end.is_some_and(|end| std::time::Instant::now() >= end);
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let mut left = self.count;
         let mut show = |difference: &Difference| -> Result<bool, Failure> {
             let (text, fields) = told(difference);
@@ -57,18 +56,20 @@ impl Run for Watch {
         };
         if dm.capabilities().features.contains(Features::EVENTS) {
             let mut events = Events::new(dm.backend())?;
-            while !is_over() {
-                if let Some(difference) = events.wait(PAUSE)?
-                    && show(&difference)?
-                {
+            let mut next = || match end {
+                Some(end) => events.wait(end.saturating_duration_since(Instant::now())),
+                None => events.next().transpose(),
+            };
+            while let Some(difference) = next()? {
+                if show(&difference)? {
                     break;
                 }
             }
             return Ok(());
         }
-        let mut known: Vec<DeviceEntry> = listed(session)?;
-        while !is_over() {
-            let now = listed(session)?;
+        let mut known = listed(dm)?;
+        while end.is_none_or(|end| Instant::now() < end) {
+            let now = listed(dm)?;
             for difference in differences(&known, &now) {
                 if show(&difference)? {
                     return Ok(());
@@ -82,19 +83,15 @@ impl Run for Watch {
 }
 
 /// The devices, with their event numbers also where the list does not tell them.
-fn listed(session: &Session) -> Result<Vec<DeviceEntry>, DmError> {
-    let Ok(dm) = session.dm() else {
-        return Ok(Vec::new());
-    };
-    let mut all: BTreeMap<_, _> = dm.list()?.into_iter().map(|it| (it.number, it)).collect();
-    for entry in all.values_mut().filter(|entry| entry.event.is_none()) {
-        let info = dm.info(entry.name.clone(), dm_core::command::Slot::Active);
-        if let Ok(info) = info {
+fn listed(dm: &Driver) -> Result<Vec<DeviceEntry>, DmError> {
+    let mut all = dm.list()?;
+    for entry in all.iter_mut().filter(|entry| entry.event.is_none()) {
+        if let Ok(info) = dm.info(entry.name.clone(), Slot::Active) {
             entry.event = Some(info.event);
             entry.uuid = info.uuid;
         }
     }
-    Ok(all.into_values().collect())
+    Ok(all)
 }
 
 /// A difference as a line of text, and as JSON.
