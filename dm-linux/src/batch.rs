@@ -136,7 +136,8 @@ impl Waiter for Recorder {
 
     fn settle(&self, ticket: Ticket, changes: &[Change]) -> Settled {
         if self.waiter.is_immediate() {
-            let settled = self.waiter.settle(ticket, changes);
+            // Udev may have been there when the batch began.
+            let settled = self.waiter.settle(ticket.alone(), changes);
             let mut kept = self.kept();
             match &mut kept.done {
                 Some(done) => done.wrong.extend(settled.wrong.iter().cloned()),

@@ -132,6 +132,14 @@ impl Ticket {
         }
     }
 
+    /// The same without the cookie: nobody is left who would count it down.
+    #[must_use]
+    pub(crate) fn alone(self) -> Ticket {
+        let mut ticket = Ticket::new(self.flags);
+        ticket.began = self.began;
+        ticket
+    }
+
     /// The event number that goes with the command.
     pub fn event(&self) -> u32 {
         let base = self.cookie.as_ref().map_or(0, Cookie::base);

@@ -9,8 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::devid::DevNo;
+use dm_core::flags::DeviceFlags;
 use dm_core::names::{DmName, DmUuid};
 use dm_core::table::TableLine;
 use dm_linux::Linux;
@@ -122,7 +125,20 @@ fn linux(timeout: Duration) -> Result<Linux, String> {
 /// Makes a device in a batch, and says how its node came to be.
 fn make(linux: &Linux, device: &str) -> Result<How, String> {
     let batch = linux.batch();
-    let dm = Dm::new(&batch);
+    let made = resumed(&batch, device)?;
+    let settled = batch.wait();
+    println!("{device}: {settled}, {:?}", settled.waited);
+    if settled.waited > BOUND || !settled.wrong.is_empty() {
+        return Err(format!("{device}: {settled}"));
+    }
+    has_node(device, made)?;
+    no_semaphores()?;
+    Ok(settled.how)
+}
+
+/// Makes a device with a table.
+fn resumed(backend: &impl Backend, device: &str) -> Result<DevNo, String> {
+    let dm = Dm::new(backend);
     let made = || {
         dm.create(Create::new(name(device)))?;
         let lines = TableLine::parse_table("0 1024 linear /dev/ram0 0").expect("it is a table");
@@ -130,17 +146,14 @@ fn make(linux: &Linux, device: &str) -> Result<How, String> {
         dm.resume(name(device), SuspendOptions::default())
     };
     let info = made().map_err(|error| error.report())?;
-    let settled = batch.wait();
-    println!("{device}: {settled}, {:?}", settled.waited);
-    if settled.waited > BOUND || !settled.wrong.is_empty() {
-        return Err(format!("{device}: {settled}"));
-    }
+    Ok(info.number)
+}
+
+fn has_node(device: &str, number: DevNo) -> Result<(), String> {
     let node = format!("/dev/mapper/{device}");
     let found = run(&format!("stat -L -c %t:%T {node}"))?;
-    let number = format!("{:x}:{:x}\n", info.number.major, info.number.minor);
-    equal(&node, &found, &number)?;
-    no_semaphores()?;
-    Ok(settled.how)
+    let number = format!("{:x}:{:x}\n", number.major, number.minor);
+    equal(&node, &found, &number)
 }
 
 fn remove(linux: &Linux, device: &str) -> Result<(), String> {
@@ -377,11 +390,7 @@ pub(crate) fn interrupted_wait_leaves_no_cookie() -> Result<(), String> {
             .env_remove(DISABLE)
             .spawn()
             .map_err(|error| format!("dmctl: {error}"))?;
-        until("a cookie is waited for", || {
-            // One event, and nobody who waits for another.
-            let listed = Cookie::list().unwrap_or_default();
-            matches!(&listed[..], [cookie] if cookie.value == 1)
-        })?;
+        until("a cookie is waited for", || is_waited_for(device))?;
         Ok::<_, String>(child)
     };
     for (device, number, left) in [("guest-a", 2, 0), ("guest-b", 15, 0), ("guest-c", 9, 1)] {
@@ -412,7 +421,19 @@ pub(crate) fn interrupted_wait_leaves_no_cookie() -> Result<(), String> {
     Ok(())
 }
 
-/// A killed udev costs nothing, even if it is killed while it is waited for.
+/// Whether a device's command waits: its event is raised, and nobody would add another.
+fn is_waited_for(device: &str) -> bool {
+    // The event is counted up before the device is resumed, and the one who waits down after it.
+    let resumed = linux(BOUND).is_ok_and(|linux| {
+        let info = Dm::new(linux).info(name(device), Slot::Active);
+        info.is_ok_and(|info| info.flags.contains(DeviceFlags::ACTIVE_PRESENT))
+    });
+    let listed = Cookie::list().unwrap_or_default();
+    resumed && matches!(&listed[..], [cookie] if cookie.value == 1)
+}
+
+/// A killed udev costs nothing, even if it is killed while it is waited for, or in the middle of a
+/// batch.
 pub(crate) fn killed_udev_is_not_waited_for() -> Result<(), String> {
     let mut udevd = Udevd::start()?;
     let linux = linux(BOUND)?;
@@ -421,14 +442,21 @@ pub(crate) fn killed_udev_is_not_waited_for() -> Result<(), String> {
         let how = make(&linux, "guest-a");
         (linux, how)
     });
-    until("a cookie is made", || {
-        Cookie::list().is_ok_and(|listed| !listed.is_empty())
-    })?;
+    until("a cookie is waited for", || is_waited_for("guest-a"))?;
     udevd.kill().map_err(|error| format!("udevd: {error}"))?;
     let (linux, how) = waiting.join().map_err(|_| "the thread panicked")?;
     equal_how(how?, How::Unanswered(UdevState::Dead))?;
     equal_how(make(&linux, "guest-b")?, How::Own)?;
-    for device in ["guest-a", "guest-b"] {
+    let mut udevd = Udevd::start()?;
+    let batch = linux.batch();
+    let before = resumed(&batch, "guest-c")?;
+    udevd.kill().map_err(|error| format!("udevd: {error}"))?;
+    let after = resumed(&batch, "guest-d")?;
+    println!("guest-c and guest-d: {}", batch.wait());
+    for (device, number) in [("guest-c", before), ("guest-d", after)] {
+        has_node(device, number)?;
+    }
+    for device in ["guest-a", "guest-b", "guest-c", "guest-d"] {
         remove(&linux, device)?;
     }
     Ok(())
