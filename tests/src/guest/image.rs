@@ -140,7 +140,7 @@ impl Image {
         &self.vmlinuz
     }
 
-    /// Starts QEMU. One machine runs at a time, also of other processes.
+    /// Starts QEMU. One machine of a kernel runs at a time, also of other processes.
     ///
     /// # Errors
     /// If it can not be started.
@@ -150,7 +150,8 @@ impl Image {
             move |source: io::Error| Trouble::Host { what, source }
         };
         let log = self.state.join(format!("console-{}.log", self.kernel));
-        let turn = File::create(self.state.join("turn")).map_err(host("the lock of guests"))?;
+        let turn = self.state.join(format!("turn-{}", self.kernel));
+        let turn = File::create(turn).map_err(host("the lock of guests"))?;
         turn.lock().map_err(host("the lock of guests"))?;
         let log = File::create(&log).map_err(host("the console's log"))?;
         let console = Console::new(&self.kernel.to_string(), Box::new(log));

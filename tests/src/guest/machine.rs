@@ -29,7 +29,7 @@ pub struct Machine {
     input: ChildStdin,
     lines: Receiver<String>,
     console: Arc<Mutex<Console>>,
-    // One machine at a time: the lock goes when the machine does.
+    // One machine of a kernel at a time: the lock goes when the machine does.
     _turn: Option<File>,
 }
 
