@@ -8,7 +8,7 @@ use clap::Args;
 use dm_linux::nodes::{NodePolicy, Nodes};
 use dm_linux::udev::{Change, CookieError, Settled, Ticket, Udev, UdevFlags, Waiter};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 use crate::output::talk;
@@ -138,9 +138,20 @@ struct Signals {
 /// A process has one set of handlers.
 static SIGNALS: LazyLock<Signals> = LazyLock::new(Signals::default);
 
+/// The signals that this process ignores: bit 0 is the first. None where `/proc` does not say.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
 impl Signals {
     fn watch(&self) {
-        for signal in [SIGINT, SIGTERM] {
+        let ignored = ignored();
+        // What nohup or a shell has this program ignore stays ignored.
+        let heeded = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+        for signal in [SIGHUP, SIGINT, SIGTERM].into_iter().filter(heeded) {
             let number = usize::try_from(signal).unwrap_or_default();
             // In this order, since the first may end the program.
             let registered = flag::register_conditional_default(signal, self.idle.clone())

@@ -393,7 +393,12 @@ pub(crate) fn interrupted_wait_leaves_no_cookie() -> Result<(), String> {
         until("a cookie is waited for", || is_waited_for(device))?;
         Ok::<_, String>(child)
     };
-    for (device, number, left) in [("guest-a", 2, 0), ("guest-b", 15, 0), ("guest-c", 9, 1)] {
+    for (device, number, left) in [
+        ("guest-a", 2, 0),
+        ("guest-b", 15, 0),
+        ("guest-c", 1, 0),
+        ("guest-d", 9, 1),
+    ] {
         let mut waiting = start(device)?;
         run(&format!("kill -{number} {}", waiting.id()))?;
         let ended = waiting.wait().map_err(|error| error.to_string())?;
@@ -413,7 +418,7 @@ pub(crate) fn interrupted_wait_leaves_no_cookie() -> Result<(), String> {
     no_semaphores()?;
     udevd.signal("CONT")?;
     let linux = linux(BOUND)?;
-    for device in ["guest-a", "guest-b", "guest-c"] {
+    for device in ["guest-a", "guest-b", "guest-c", "guest-d"] {
         let node = format!("/dev/mapper/{device}");
         until("udev caught up", || link(&node).is_some())?;
         remove(&linux, device)?;
