@@ -1,10 +1,12 @@
 //! What the kernel takes: it shows what we print, and we print what it shows.
 
+use std::time::Duration;
+
 use dm_core::command::Slot;
 use dm_core::error::DmError;
 use dm_core::table::{ParamError, TableLine};
 use dm_core::target::FlushMode;
-use dm_core::typed::{self, Kind, Reader};
+use dm_core::typed::{self, Kind, Reader, Status};
 
 use super::sets::{Disks, FILES, Set};
 use super::{Below, Device, Kernel, check, line, logged};
@@ -22,6 +24,8 @@ pub(crate) fn parameters_are_the_kernels() -> Result<(), String> {
             println!("{target}: the kernel has none");
             continue;
         }
+        // Before it begins, so that one that hangs says which it is.
+        println!("{target}: …");
         let below = Below::new(&kernel, text)?;
         let sets = below.sets(text);
         let mut held = 0;
@@ -87,6 +91,7 @@ fn hold(kernel: &Kernel, below: &Below<'_>, target: &str, set: &Set) -> Result<(
     device
         .activate(&sent)
         .map_err(|error| format!("{error} ({})", logged()))?;
+    settle(kind, &device)?;
     let shown = table(&device)?;
     let read = kind.params(Reader::new(&shown)).map_err(said)?;
     same("the table that was read", &read.to_string(), &shown)?;
@@ -106,6 +111,7 @@ fn hold(kernel: &Kernel, below: &Below<'_>, target: &str, set: &Set) -> Result<(
             let read = typed.reply(&reply).map_err(said)?;
             same("the reply", &read.to_string(), reply.trim_end())?;
         }
+        settle(kind, &device).map_err(|error| format!("{message}: {error}"))?;
         status(kind, &device).map_err(|error| format!("{message}: {error}"))?;
     }
     if set.messages.iter().any(|(suspended, _)| *suspended) {
@@ -118,12 +124,30 @@ fn table(device: &Device<'_>) -> Result<String, String> {
     first(device.kernel.dm.table(device.id.clone(), Slot::Active))
 }
 
-fn status(kind: &Kind, device: &Device<'_>) -> Result<(), String> {
+fn status(kind: &Kind, device: &Device<'_>) -> Result<Status, String> {
     let dm = &device.kernel.dm;
     let shown = first(dm.status(device.id.clone(), Slot::Active, FlushMode::NoFlush))?;
     let read = kind.status(Reader::new(&shown));
     let read = read.map_err(|error| format!("status {shown:?}: {error}"))?;
-    same("the status", &read.to_string(), &shown)
+    same("the status", &read.to_string(), &shown)?;
+    Ok(read)
+}
+
+/// Waits until an array or a mirror brings nothing up to date any more: MD may hang where an array
+/// is suspended or removed meanwhile.
+fn settle(kind: &Kind, device: &Device<'_>) -> Result<(), String> {
+    let busy = |status: &Status| match status {
+        Status::Raid(raid) => matches!(
+            raid.action.as_deref(),
+            Some("resync" | "recover" | "check" | "repair" | "reshape")
+        ),
+        Status::Mirror(mirror) => mirror.in_sync.part < mirror.in_sync.whole,
+        _ => false,
+    };
+    while busy(&status(kind, device)?) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 fn first<I>(reply: Result<(I, Vec<TableLine>), DmError>) -> Result<String, String> {

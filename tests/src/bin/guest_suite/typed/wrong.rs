@@ -74,6 +74,7 @@ fn held_to_both(files: &[(&str, &str)]) -> Result<(), String> {
         if kernel.version(target).is_none() {
             continue;
         }
+        println!("{target}: …");
         let mut counts = Counts::default();
         compare(&kernel, kind, text, &mut counts)?;
         let Counts {
