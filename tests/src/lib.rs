@@ -4,6 +4,7 @@
 pub mod assertions;
 pub mod guest;
 pub mod model;
+pub mod nbd_batch;
 pub mod replay;
 pub mod scenario;
 pub mod script;

@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use dm_core::errno::Errno;
+use dm_core::nbd::{CommandFlags, NbdErrno};
+use dm_tests::nbd_batch::{Batch, connect};
 use dm_tools::export::client::NbdClient;
 
 use common::Home;
@@ -58,6 +60,27 @@ fn write_to_a_full_disk_is_enospc_and_the_rest_goes_on() {
         read == megabyte[..512 << 10],
         "what was written before is there"
     );
+    // In one batch: what is there already can be written, and what is not finds no room.
+    let mut batch = Batch::default();
+    let places: Vec<u64> = (0..400)
+        .map(|at| (at % 2) * (6 << 20) + at * 1024)
+        .collect();
+    for at in &places {
+        batch.write(*at, &megabyte[..1024], CommandFlags::empty());
+    }
+    let mut stream = connect(&socket, "vol").unwrap();
+    let answers = batch.run(&mut stream).unwrap();
+    let full = answers.iter().filter(|answer| answer.is_err()).count();
+    assert!(full > 0, "the file system was full");
+    for (at, answer) in places.iter().zip(answers) {
+        if *at < 1 << 20 || answer.is_err() {
+            let wanted = match *at < 1 << 20 {
+                true => Ok(Vec::new()),
+                false => Err(NbdErrno::NoSpace),
+            };
+            assert_eq!(answer, wanted, "at {at}");
+        }
+    }
     client.trim(0, 512 << 10).unwrap();
     client.write(4 << 20, &megabyte[..256 << 10]).unwrap();
     client.flush().unwrap();

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dm_core::nbd::{
-    ByteCount, ByteOffset, ClientFlags, CommandFlags, CommandKind, Cookie, Framing, Greeting,
-    InfoRequest, OptionReply, OptionReplyHeader, OptionRequest, Request, SimpleReply,
+    ByteCount, ByteOffset, CommandFlags, CommandKind, Cookie, Framing, Request, SimpleReply,
 };
+use dm_tests::nbd_batch;
 
 use super::pattern::{self, BLOCK};
 
@@ -55,32 +55,9 @@ fn wrong(what: impl std::fmt::Display) -> io::Error {
 
 impl Client {
     fn connect(socket: &Path, depth: usize) -> io::Result<Client> {
-        let mut stream = UnixStream::connect(socket)?;
+        let stream = nbd_batch::connect(socket, "disk")?;
         // Room for a batch, so that the client need not wait within one.
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, 2 << 20)?;
-        let mut greeting = [0; 18];
-        stream.read_exact(&mut greeting)?;
-        let greeting = Greeting::decode(&greeting).map_err(wrong)?;
-        stream.write_all(&ClientFlags::answer(greeting.flags).encode())?;
-        let go = OptionRequest::Go(InfoRequest {
-            export: "disk".try_into().map_err(wrong)?,
-            wanted: Vec::new(),
-        });
-        let mut bytes = Vec::new();
-        go.encode(&mut bytes).map_err(wrong)?;
-        stream.write_all(&bytes)?;
-        loop {
-            let mut header = [0; 20];
-            stream.read_exact(&mut header)?;
-            let header = OptionReplyHeader::decode(&header).map_err(wrong)?;
-            let mut payload = vec![0; header.payload_length().map_err(wrong)?];
-            stream.read_exact(&mut payload)?;
-            match OptionReply::decode(header.kind, &payload).map_err(wrong)? {
-                OptionReply::Ack => break,
-                OptionReply::Error { message, .. } => return Err(wrong(message)),
-                _ => {}
-            }
-        }
         Ok(Client {
             stream,
             out: Vec::new(),

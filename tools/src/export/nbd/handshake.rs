@@ -18,8 +18,8 @@ use dm_core::units::SectorCount;
 use tracing::debug;
 
 use super::PAYLOAD_MAX;
+use super::edges::Edges;
 use super::name::ExportName;
-use super::odd::Edges;
 use super::stream::Stream;
 
 /// How long a client may take to answer during the handshake.

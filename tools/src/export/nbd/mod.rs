@@ -13,6 +13,7 @@
 //! The NBD project's `doc/proto.md`: fixed newstyle, structured replies, extended headers,
 //! `base:allocation`.
 
+mod edges;
 mod handshake;
 mod inbox;
 mod listener;

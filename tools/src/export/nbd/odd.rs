@@ -1,12 +1,7 @@
 //! Requests that begin or end within one of the device's blocks.
 //!
-//! A write then keeps the rest of its first and its last block as they are: they are read before. That
-//! is done for one such write of an export at a time, so that two that share a block and no byte both
-//! take effect. What writes whole blocks at the same time shares bytes with it, and the order of such
-//! requests is nobody's to know.
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+//! A write then keeps the rest of its first and its last block as they are: they are read before, while
+//! no other write of the export is under way.
 
 use bytes::{Buf, BytesMut};
 use dm_core::blockdev::{BlockDev, Blocking};
@@ -15,46 +10,12 @@ use dm_core::io::{IoFlags, IoResult};
 use dm_core::nbd::{CommandKind, Request};
 use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
+use super::edges::Edges;
+
 const SECTOR: u64 = SECTOR_BYTES as u64;
 
 /// Bytes of the largest block.
 const BLOCK_MAX: usize = 64 << 10;
-
-/// The exports of which some block may be half written.
-static EDGES: Mutex<BTreeMap<String, Weak<Mutex<()>>>> = Mutex::new(BTreeMap::new());
-
-/// What such requests need to know of an export; each of its clients has it.
-pub(super) struct Edges {
-    /// Held while blocks are written in part.
-    alone: Arc<Mutex<()>>,
-    /// Bytes.
-    block: u64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Edges {
-    /// Those of the export that is called so, whose requests have to be whole `block`s.
-    pub(super) fn of(export: &str, block: u32) -> Edges {
-        let block = u64::from(block);
-        let mut all = lock(&EDGES);
-        all.retain(|_, alone| alone.strong_count() > 0);
-        if let Some(alone) = all.get(export).and_then(Weak::upgrade) {
-            return Edges { alone, block };
-        }
-        let alone = Arc::default();
-        all.insert(export.into(), Arc::downgrade(&alone));
-        Edges { alone, block }
-    }
-
-    /// Whether a request is no whole number of blocks, and not empty.
-    pub(super) fn are_met_by(&self, request: &Request) -> bool {
-        let (offset, length) = (request.offset.0, request.length.0);
-        (offset | length) & (self.block - 1) != 0 && length > 0
-    }
-}
 
 /// Does a request, which lies on the device, and waits for it. A read's bytes.
 pub(super) fn run(
@@ -67,11 +28,14 @@ pub(super) fn run(
     let (from, length) = (request.offset.0, request.length.0);
     let to = from + length;
     match request.command {
-        CommandKind::Read => return read(device, edges.block, from, to),
+        CommandKind::Read => return read(device, edges.block(), from, to),
         CommandKind::Write => write(device, edges, from, data, flags),
         // Advisory: what is only part of a block stays.
         CommandKind::Trim => {
-            match sectors(from.next_multiple_of(edges.block), to - to % edges.block) {
+            match sectors(
+                from.next_multiple_of(edges.block()),
+                to - to % edges.block(),
+            ) {
                 Some(inner) => device.discard(inner),
                 None => Ok(()),
             }
@@ -107,10 +71,10 @@ fn read(device: &dyn BlockDev, block: u64, from: u64, to: u64) -> Result<BytesMu
 
 fn write(device: &dyn BlockDev, edges: &Edges, from: u64, data: &[u8], flags: IoFlags) -> IoResult {
     let to = from + data.len() as u64;
-    let block = edges.block;
+    let block = edges.block();
     let (first, last) = (from - from % block, to.next_multiple_of(block));
     let mut buffer = vec![0; bytes(last - first)];
-    let _alone = lock(&edges.alone);
+    let _alone = edges.alone();
     if from > first {
         device.read_at(Sector(first / SECTOR), &mut buffer[..bytes(block)])?;
     }
@@ -124,7 +88,7 @@ fn write(device: &dyn BlockDev, edges: &Edges, from: u64, data: &[u8], flags: Io
 
 fn zero(device: &dyn BlockDev, edges: &Edges, from: u64, to: u64, flags: IoFlags) -> IoResult {
     static ZEROES: [u8; BLOCK_MAX] = [0; BLOCK_MAX];
-    let block = edges.block;
+    let block = edges.block();
     let part = |from: u64, to: u64| match from < to {
         true => write(
             device,

@@ -26,12 +26,24 @@ pub(super) struct Pending {
     pub(super) counted: Counted,
 }
 
+/// Whether a request changes the device.
+fn changes(request: &Request) -> bool {
+    matches!(
+        request.command,
+        CommandKind::Write | CommandKind::WriteZeroes | CommandKind::Trim
+    )
+}
+
 /// Starts a request, or answers why it can not be.
 pub(super) fn submit(session: &Session, request: &Request, data: Bytes, pending: Pending) {
     match prepare(session, request, data) {
-        Ok(Prepared::Io(io)) => session.device.submit(io.on_complete(move |io, result| {
-            pending.complete(io, result);
-        })),
+        Ok(Prepared::Io(io)) => {
+            let permit = changes(request).then(|| session.edges.permit());
+            session.device.submit(io.on_complete(move |io, result| {
+                drop(permit);
+                pending.complete(io, result);
+            }));
+        }
         Ok(Prepared::Status(range)) => pending.status(&*session.device, range, request.flags),
         Err(error) => pending.fail(error),
     }

@@ -206,6 +206,7 @@ impl<R: Read> Connection<'_, R> {
             }
             let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
             let data = Quick::Write(&self.inbox.held()[..part]);
+            let _permit = self.session.edges.permit();
             if !self.session.device.quick(at, data, Haste::AtOnce) {
                 break;
             }
@@ -241,9 +242,11 @@ fn quickly(
         let Some(data) = inbox.held().get(..length) else {
             return false;
         };
+        let permit = session.edges.permit();
         let done = session
             .device
             .quick(start, Quick::Write(data), Haste::AtOnce);
+        drop(permit);
         if done {
             outbox.push(&reply_to.done());
         }

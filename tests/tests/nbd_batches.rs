@@ -1,0 +1,119 @@
+//! Many requests at a time, most of which are done on the quick way: each gets its own answer.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use dm_core::engine::Engine;
+use dm_core::nbd::{CommandFlags, NbdErrno};
+use dm_tests::nbd_batch::{Batch, connect};
+use dm_tests::script::create;
+use dm_tools::export::nbd::Server;
+
+const BLOCK: usize = 4096;
+
+struct Served {
+    _server: Server,
+    folder: tempfile::TempDir,
+}
+
+/// An export of a file of `blocks`.
+fn serve(blocks: u64) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk.img");
+    let file = File::create(&disk).unwrap();
+    file.set_len(blocks * BLOCK as u64).unwrap();
+    let engine = Engine::new();
+    let table = format!("0 {} linear {} 0", blocks * 8, disk.display());
+    create(&engine, "vol", &table).unwrap();
+    let listener = UnixListener::bind(folder.path().join("nbd.sock")).unwrap();
+    let _server = Server::start(engine, listener).unwrap();
+    Served { _server, folder }
+}
+
+impl Served {
+    fn disk(&self) -> PathBuf {
+        self.folder.path().join("disk.img")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("nbd.sock")
+    }
+}
+
+fn block(byte: usize) -> Vec<u8> {
+    vec![byte.to_le_bytes()[0]; BLOCK]
+}
+
+fn set_len(path: &Path, bytes: u64) {
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_len(bytes).unwrap();
+}
+
+#[test]
+fn eio_of_a_file_reaches_its_request_and_no_other_of_the_batch() {
+    let served = serve(64);
+    let mut stream = connect(&served.socket(), "vol").unwrap();
+    let mut batch = Batch::default();
+    for at in 0..64 {
+        batch.write((at * BLOCK) as u64, &block(at + 1), CommandFlags::empty());
+    }
+    assert!(batch.run(&mut stream).unwrap().iter().all(Result::is_ok));
+    // Behind its new end the file has nothing to read.
+    set_len(&served.disk(), 32 * BLOCK as u64);
+    for _ in 0..20 {
+        let mut batch = Batch::default();
+        let places: Vec<usize> = (0..64).map(|at| at * 37 % 64).collect();
+        for at in &places {
+            batch.read((at * BLOCK) as u64, BLOCK);
+        }
+        for (at, answer) in places.iter().zip(batch.run(&mut stream).unwrap()) {
+            match at {
+                0..32 => assert_eq!(answer.as_deref(), Ok(&block(at + 1)[..]), "block {at}"),
+                _ => assert_eq!(answer, Err(NbdErrno::Io), "block {at}"),
+            }
+        }
+    }
+    set_len(&served.disk(), 64 * BLOCK as u64);
+    let mut batch = Batch::default();
+    batch.read(63 * BLOCK as u64, BLOCK);
+    assert_eq!(batch.run(&mut stream).unwrap(), [Ok(block(0))]);
+}
+
+#[test]
+fn write_of_part_of_a_block_loses_nothing_of_a_whole_one_in_its_batch() {
+    let served = serve(64);
+    let mut streams = [0, 1].map(|_| connect(&served.socket(), "vol").unwrap());
+    for round in 1..200_usize {
+        let whole = block(round % 100 + 100);
+        let part = vec![(round % 100).to_le_bytes()[0]; 100];
+        // Durable writes go the long way, behind which the partial one could overtake.
+        let flags = match round % 2 {
+            0 => CommandFlags::FUA,
+            _ => CommandFlags::empty(),
+        };
+        std::thread::scope(|scope| {
+            for (at, stream) in streams.iter_mut().enumerate() {
+                let (whole, part) = (&whole, &part);
+                scope.spawn(move || {
+                    let mut batch = Batch::default();
+                    for at in 0..8 {
+                        batch.write((at * BLOCK) as u64, whole, flags);
+                    }
+                    for within in 0..8 {
+                        let at = within * BLOCK + 300 * at + 50;
+                        batch.write(at as u64, part, CommandFlags::empty());
+                    }
+                    let answers = batch.run(stream).unwrap();
+                    assert!(answers.iter().all(Result::is_ok));
+                });
+            }
+        });
+        let disk = fs::read(served.disk()).unwrap();
+        for (at, byte) in disk[..8 * BLOCK].iter().enumerate() {
+            let partly = matches!(at % BLOCK, 50..150 | 350..450);
+            let allowed = *byte == whole[0] || (partly && *byte == part[0]);
+            assert!(allowed, "round {round}: byte {at} is {byte}");
+        }
+    }
+}
