@@ -12,15 +12,13 @@ use dm_core::client::Dm;
 use dm_core::command::Slot;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
-use dm_core::nbd::{
-    ByteCount, ByteOffset, ClientFlags, CommandFlags, CommandKind, Cookie, Framing, Greeting,
-    InfoRequest, OptionRequest, Request,
-};
+use dm_core::nbd::CommandKind;
 use dm_core::units::SectorCount;
+use dm_tests::nbd_batch::{self, connect};
 use dm_tests::script::{create, name};
 use dm_tests::watchdog::Watchdog;
 use dm_tools::export::client::NbdClient;
-use dm_tools::export::nbd::Server;
+use dm_tools::export::nbd::{Server, Service};
 
 struct Served {
     engine: Engine,
@@ -81,42 +79,12 @@ impl Served {
 
     /// A raw connection behind the handshake, with simple replies.
     fn raw(&self) -> UnixStream {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        let mut greeting = [0; 18];
-        stream.read_exact(&mut greeting).unwrap();
-        let flags = ClientFlags::answer(Greeting::decode(&greeting).unwrap().flags);
-        stream.write_all(&flags.encode()).unwrap();
-        let mut go = Vec::new();
-        let export = "vol".try_into().unwrap();
-        OptionRequest::Go(InfoRequest {
-            export,
-            wanted: Vec::new(),
-        })
-        .encode(&mut go)
-        .unwrap();
-        stream.write_all(&go).unwrap();
-        loop {
-            let mut header = [0; 20];
-            stream.read_exact(&mut header).unwrap();
-            let header = dm_core::nbd::OptionReplyHeader::decode(&header).unwrap();
-            let mut payload = vec![0; header.payload_length().unwrap()];
-            stream.read_exact(&mut payload).unwrap();
-            if header.kind == 1 {
-                return stream;
-            }
-        }
+        connect(&self.socket, "vol").unwrap()
     }
 }
 
 fn request(command: CommandKind, at: u64, length: u64) -> Vec<u8> {
-    let request = Request {
-        command,
-        flags: CommandFlags::empty(),
-        cookie: Cookie(7),
-        offset: ByteOffset(at),
-        length: ByteCount(length),
-    };
-    request.encode(Framing::Simple).unwrap().to_vec()
+    nbd_batch::request(command, 7, at, length)
 }
 
 #[test]
@@ -283,4 +251,51 @@ fn unknown_export_is_refused_in_words() {
     );
     let mut only = NbdClient::connect_unix(&served.socket, "").unwrap();
     only.read(0, &mut [0; 512]).unwrap();
+}
+
+#[test]
+fn stop_waits_for_a_request_under_way_and_its_client_has_the_reply() {
+    let mut served = serve("stop under load");
+    served.disk.inject(Fault {
+        op: Some(dm_core::io::IoOp::Write),
+        range: None,
+        after: 0,
+        times: Some(1),
+        then: Then::Hold,
+    });
+    let mut stream = served.raw();
+    let mut bytes = request(CommandKind::Write, 4096, 512);
+    bytes.extend([7; 512]);
+    stream.write_all(&bytes).unwrap();
+    while served.disk.held() == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let server = served.server.take().unwrap();
+    let stopping = thread::spawn(move || server.stop());
+    // No new client comes in once it stops.
+    while UnixStream::connect(&served.socket).is_ok() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!stopping.is_finished(), "the write is under way");
+    served.disk.release();
+    let mut reply = [0; 16];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(reply[4..8], [0; 4]);
+    stopping.join().unwrap();
+    assert_eq!(served.open_count(), 0);
+}
+
+#[test]
+fn client_past_the_limit_is_turned_away_until_another_leaves() {
+    let served = serve("too many clients");
+    let socket = served.socket.with_extension("few");
+    let service = Service::new(served.engine.clone()).max_clients(2);
+    let _server = Server::start(service, UnixListener::bind(&socket).unwrap()).unwrap();
+    let connect = || NbdClient::connect_unix(&socket, "vol");
+    let (_first, second) = (connect().unwrap(), connect().unwrap());
+    assert!(connect().is_err());
+    second.disconnect().unwrap();
+    while connect().is_err() {
+        thread::sleep(Duration::from_millis(1));
+    }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -239,4 +239,103 @@ fn end_of_the_daemon_fails_what_a_suspended_device_holds() {
     home.ok(&["daemon", "--stop"]);
     assert!(begun.elapsed() < Duration::from_secs(6));
     assert!(reader.join().unwrap().is_err());
+}
+
+/// How often the threads of a process gave their processor up or lost it, and its ticks of CPU.
+#[cfg(target_os = "linux")]
+fn activity(pid: u32) -> (u64, u64) {
+    let (mut switches, mut ticks) = (0, 0);
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let task = task.unwrap().path();
+        let status = std::fs::read_to_string(task.join("status")).unwrap();
+        let number = |line: &str| {
+            line.split_once(':')
+                .unwrap()
+                .1
+                .trim()
+                .parse::<u64>()
+                .unwrap()
+        };
+        let counted = status.lines().filter(|line| line.contains("ctxt_switches"));
+        switches += counted.map(number).sum::<u64>();
+        let stat = std::fs::read_to_string(task.join("stat")).unwrap();
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        // The 14th and 15th of proc(5): user and system time.
+        ticks += fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    }
+    (switches, ticks)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn idle_export_with_clients_sleeps() {
+    let home = Home::new();
+    home.image("disk.img", 64);
+    let socket = home.path().join("idle.sock");
+    let table = "0 64 linear disk.img 0";
+    let mut child = home.spawn(&["run", "--table", table, "--socket", "idle.sock"]);
+    first_line(&mut child);
+    let mut clients = [0, 1].map(|_| NbdClient::connect_unix(&socket, "disk").unwrap());
+    for client in &mut clients {
+        client.write(0, &[1; 4096]).unwrap();
+        client.flush().unwrap();
+    }
+    let before = activity(child.id());
+    thread::sleep(Duration::from_secs(1));
+    let after = activity(child.id());
+    // A few: what the requests left behind. Asking every ten milliseconds would be a hundred.
+    assert!(after.0 < before.0 + 20, "{before:?} to {after:?}");
+    assert!(after.1 < before.1 + 5, "{before:?} to {after:?}");
+    signal(child.id(), Signal::TERM);
+    wait(child);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_whatever_clients_ask_for() {
+    let home = Home::new();
+    let image = std::fs::File::create(home.path().join("disk.img")).unwrap();
+    image.set_len(256 << 20).unwrap();
+    let socket = home.path().join("many.sock");
+    let table = "0 524288 linear disk.img 0";
+    let mut child = home.spawn(&["run", "--table", table, "--socket", "many.sock"]);
+    first_line(&mut child);
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes << 10
+    };
+    let before = peak();
+    let clients: Vec<UnixStream> = (0..3)
+        .map(|_| {
+            let mut stream = dm_tests::nbd_batch::connect(&socket, "disk").unwrap();
+            let limit = Some(Duration::from_millis(300));
+            stream.set_write_timeout(limit).unwrap();
+            // 20 GiB, if the server took all requests.
+            for at in 0..20_000 {
+                let kind = dm_core::nbd::CommandKind::Read;
+                let request = dm_tests::nbd_batch::request(kind, at, (at % 256) << 20, 1 << 20);
+                if stream.write_all(&request).is_err() {
+                    break;
+                }
+            }
+            stream
+        })
+        .collect();
+    let each = dm_tools::export::nbd::IN_FLIGHT_BYTES + (768 << 10);
+    // What threads and the allocator take besides.
+    let bound = before + clients.len() * each + (32 << 20);
+    assert!(peak() <= bound, "{} of {bound} bytes", peak());
+    drop(clients);
+    signal(child.id(), Signal::TERM);
+    assert_eq!(wait(child).code, Some(0));
 }

@@ -56,6 +56,7 @@ mod table;
 mod table_text;
 mod target_version;
 mod targets;
+mod tls_args;
 mod top;
 mod tree;
 mod udevcomplete;

@@ -38,6 +38,9 @@ pub(super) struct Edges {
 /// A write of whole blocks, while it is under way.
 pub(super) struct Permit(Arc<Traffic>);
 
+/// The same of one that is done on the spot.
+pub(super) struct Pass<'a>(&'a Traffic);
+
 /// A write of parts of blocks, while no other is under way.
 pub(super) struct Alone<'a> {
     traffic: &'a Traffic,
@@ -75,14 +78,14 @@ impl Edges {
 
     /// Lets a write of whole blocks begin: at once, or when nobody is alone any more.
     pub(super) fn permit(&self) -> Permit {
-        let traffic = &self.traffic;
-        while traffic.writes.fetch_add(1, Ordering::Acquire) & ALONE != 0 {
-            traffic.leave();
-            let waiting = lock(&traffic.waiting);
-            let alone = |_: &mut ()| traffic.writes.load(Ordering::Relaxed) & ALONE != 0;
-            drop(traffic.changed.wait_while(waiting, alone));
-        }
-        Permit(traffic.clone())
+        self.traffic.enter();
+        Permit(self.traffic.clone())
+    }
+
+    /// The same, if it is done on the spot.
+    pub(super) fn pass(&self) -> Pass<'_> {
+        self.traffic.enter();
+        Pass(&self.traffic)
     }
 
     /// Lets a write of parts of blocks begin, when no other is under way.
@@ -101,6 +104,15 @@ impl Edges {
 }
 
 impl Traffic {
+    fn enter(&self) {
+        while self.writes.fetch_add(1, Ordering::Acquire) & ALONE != 0 {
+            self.leave();
+            let waiting = lock(&self.waiting);
+            let alone = |_: &mut ()| self.writes.load(Ordering::Relaxed) & ALONE != 0;
+            drop(self.changed.wait_while(waiting, alone));
+        }
+    }
+
     fn leave(&self) {
         if self.writes.fetch_sub(1, Ordering::Release) == ALONE + 1 {
             self.tell();
@@ -115,6 +127,12 @@ impl Traffic {
 }
 
 impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Drop for Pass<'_> {
     fn drop(&mut self) {
         self.0.leave();
     }
@@ -142,7 +160,7 @@ mod tests {
             for _ in 0..3 {
                 scope.spawn(|| {
                     for _ in 0..2000 {
-                        let _permit = edges.permit();
+                        let _pass = edges.pass();
                         busy.fetch_add(1, Ordering::SeqCst);
                         assert!(!alone.load(Ordering::SeqCst));
                         busy.fetch_sub(1, Ordering::SeqCst);

@@ -7,7 +7,7 @@ use dm_core::blockdev::{BlockDev, DevInfo, LabelledDev};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
 use dm_core::disklabel::{FixedText, front};
-use dm_core::engine::{Engine, OpenDevice};
+use dm_core::engine::OpenDevice;
 use dm_core::names::DmName;
 use dm_core::nbd::{
     BASE_ALLOCATION, BlockSizes, ByteCount, ClientFlags, ContextId, ContextRequest,
@@ -17,10 +17,11 @@ use dm_core::nbd::{
 use dm_core::units::SectorCount;
 use tracing::debug;
 
-use super::PAYLOAD_MAX;
 use super::edges::Edges;
 use super::name::ExportName;
 use super::stream::Stream;
+use super::{PAYLOAD_MAX, Service};
+use crate::export::tls::{Tls, TlsPolicy};
 
 /// How long a client may take to answer during the handshake.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,8 @@ pub(super) struct Session {
     pub(super) framing: Framing,
     /// The client may ask for block status.
     pub(super) block_status: bool,
+    /// The client may not write.
+    pub(super) read_only: bool,
     pub(super) edges: Edges,
     /// The size that the client was told.
     pub(super) size: SectorCount,
@@ -52,9 +55,17 @@ struct Export {
     info: DevInfo,
 }
 
+/// Whether the connection is under TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Security {
+    Plain,
+    Tls,
+}
+
 /// The handshake so far.
 struct Options<'a, S> {
-    engine: &'a Engine,
+    service: &'a Service,
+    security: Security,
     stream: &'a mut S,
     client: ClientFlags,
     framing: Framing,
@@ -62,11 +73,20 @@ struct Options<'a, S> {
     allocation_of: Option<ExportName>,
 }
 
+/// What the options came to.
+pub(super) enum Outcome {
+    /// The client left.
+    Left,
+    /// It uses an export.
+    Transmission(Box<Session>),
+    /// It goes on under TLS, and begins anew there.
+    Tls(Tls),
+}
+
 /// What becomes of the handshake after an option.
 enum Next {
     Options,
-    Transmission(Box<Session>),
-    End,
+    Ends(Outcome),
 }
 
 impl Export {
@@ -75,30 +95,39 @@ impl Export {
     }
 }
 
-/// Greets the client and obeys its options; `None` if it left.
-pub(super) fn run<S: Stream>(engine: &Engine, stream: &mut S) -> io::Result<Option<Session>> {
+/// Greets the client; `None` if it left.
+pub(super) fn greet<S: Stream>(stream: &mut S) -> io::Result<Option<ClientFlags>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&Greeting::FIXED.encode())?;
     let mut flags = [0; 4];
     if !read_or_end(stream, &mut flags)? {
         return Ok(None);
     }
-    let client = ClientFlags::decode(flags, Greeting::FIXED.flags).map_err(invalid)?;
+    ClientFlags::decode(flags, Greeting::FIXED.flags)
+        .map(Some)
+        .map_err(invalid)
+}
+
+/// Obeys a client's options.
+pub(super) fn options<S: Stream>(
+    service: &Service,
+    security: Security,
+    client: ClientFlags,
+    stream: &mut S,
+) -> io::Result<Outcome> {
+    stream.set_read_timeout(Some(PATIENCE))?;
     let mut options = Options {
-        engine,
+        service,
+        security,
         stream,
         client,
         framing: Framing::Simple,
         allocation_of: None,
     };
     for _ in 0..OPTIONS_MAX {
-        match options.next()? {
-            Next::Options => {}
-            Next::Transmission(session) => {
-                options.stream.set_read_timeout(None)?;
-                return Ok(Some(*session));
-            }
-            Next::End => return Ok(None),
+        if let Next::Ends(outcome) = options.next()? {
+            options.stream.set_read_timeout(None)?;
+            return Ok(outcome);
         }
     }
     Err(io::Error::other("the client sent too many options"))
@@ -127,7 +156,7 @@ impl<S: Stream> Options<'_, S> {
     fn next(&mut self) -> io::Result<Next> {
         let mut header = [0; 16];
         if !read_or_end(self.stream, &mut header)? {
-            return Ok(Next::End);
+            return Ok(Next::Ends(Outcome::Left));
         }
         let header = OptionHeader::decode(&header).map_err(invalid)?;
         let payload = match header.payload_length() {
@@ -171,12 +200,29 @@ impl<S: Stream> Options<'_, S> {
     }
 
     fn obey(&mut self, code: OptionCode, request: OptionRequest) -> io::Result<Next> {
+        let must = self
+            .service
+            .tls
+            .as_ref()
+            .filter(|_| self.security == Security::Plain);
+        if must.is_some_and(|(_, policy)| *policy == TlsPolicy::Required) {
+            match request {
+                OptionRequest::StartTls | OptionRequest::Abort => {}
+                // There is no way to refuse this one.
+                OptionRequest::ExportName(_) => return Ok(Next::Ends(Outcome::Left)),
+                _ => {
+                    self.reply(code, &[OptionReply::error(OptionError::TLS_REQUIRED)])?;
+                    return Ok(Next::Options);
+                }
+            }
+        }
         let replies = match request {
             OptionRequest::ExportName(name) => return self.export_name(&name),
+            OptionRequest::StartTls => return self.start_tls(code),
             OptionRequest::Abort => {
                 // The client may be gone already.
                 let _ = self.reply(code, &[OptionReply::Ack]);
-                return Ok(Next::End);
+                return Ok(Next::Ends(Outcome::Left));
             }
             OptionRequest::Go(request) => return self.go(code, &request),
             OptionRequest::Info(request) => match self.open(&request.export) {
@@ -202,9 +248,24 @@ impl<S: Stream> Options<'_, S> {
         Ok(Next::Options)
     }
 
+    /// Goes on under TLS, if there is any, and not twice.
+    fn start_tls(&mut self, code: OptionCode) -> io::Result<Next> {
+        let refusal = match (&self.service.tls, self.security) {
+            (_, Security::Tls) => OptionError::INVALID,
+            (None, _) => OptionError::UNSUPPORTED,
+            (Some((tls, _)), Security::Plain) => {
+                let tls = tls.clone();
+                self.reply(code, &[OptionReply::Ack])?;
+                return Ok(Next::Ends(Outcome::Tls(tls)));
+            }
+        };
+        self.reply(code, &[OptionReply::error(refusal)])?;
+        Ok(Next::Options)
+    }
+
     /// The device behind an export's name; the empty name is the only device's.
     fn find(&self, export: &Text) -> Option<ExportName> {
-        let mut names = self.engine.active_names().into_iter();
+        let mut names = self.service.names();
         match export.is_empty() {
             true => {
                 let only = names.next().filter(|_| names.next().is_none());
@@ -228,12 +289,16 @@ impl<S: Stream> Options<'_, S> {
             false => unknown("no active device has this name"),
         })?;
         let id = DevId::Name(name.device.clone());
-        let device = self
-            .engine
-            .open(&id, TableMode::ReadWrite)
-            .or_else(|_| self.engine.open(&id, TableMode::ReadOnly))
-            .map_err(|error| unknown(&error.reason()))?;
-        let info = device.info();
+        let engine = &self.service.engine;
+        let device = match self.service.read_only {
+            true => engine.open(&id, TableMode::ReadOnly),
+            false => engine
+                .open(&id, TableMode::ReadWrite)
+                .or_else(|_| engine.open(&id, TableMode::ReadOnly)),
+        }
+        .map_err(|error| unknown(&error.reason()))?;
+        let mut info = device.info();
+        info.read_only |= self.service.read_only;
         let device = labelled(device, &name, info.size).map_err(|error| unknown(&error))?;
         Ok(Export { device, name, info })
     }
@@ -246,7 +311,7 @@ impl<S: Stream> Options<'_, S> {
                 description: Text::EMPTY,
             }
         };
-        let names = self.engine.active_names().into_iter().map(server);
+        let names = self.service.names().map(server);
         names.chain([OptionReply::Ack]).collect()
     }
 
@@ -299,7 +364,7 @@ impl<S: Stream> Options<'_, S> {
     /// The old way to use an export, which can only end in success or in the connection's end.
     fn export_name(&mut self, name: &Text) -> io::Result<Next> {
         let Ok(export) = self.open(name) else {
-            return Ok(Next::End);
+            return Ok(Next::Ends(Outcome::Left));
         };
         let mut bytes = Vec::new();
         ExportNameReply {
@@ -312,17 +377,18 @@ impl<S: Stream> Options<'_, S> {
     }
 
     fn transmission(&self, export: Export) -> Next {
-        Next::Transmission(Box::new(Session {
+        Next::Ends(Outcome::Transmission(Box::new(Session {
             framing: self.framing,
             block_status: self.allocation_of.as_ref() == Some(&export.name),
             size: export.info.size,
+            read_only: export.info.read_only,
             name: export.name.to_string(),
             edges: Edges::of(
                 export.name.device.as_str(),
                 export.info.limits.logical_block,
             ),
             device: export.device,
-        }))
+        })))
     }
 
     /// Lists or chooses `base:allocation`.

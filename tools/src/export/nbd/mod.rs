@@ -22,6 +22,7 @@ mod odd;
 mod replies;
 mod request;
 mod server;
+mod service;
 mod stream;
 mod transmission;
 
@@ -34,6 +35,7 @@ use dm_core::nbd::{NbdUri, Security, Text};
 pub use self::listener::Listener;
 pub use self::name::ExportName;
 pub use self::server::{Server, serve};
+pub use self::service::Service;
 pub use self::stream::Stream;
 
 /// The most bytes that one request reads or writes.
@@ -53,8 +55,16 @@ pub const CONNECTIONS_MAX: usize = 256;
 /// # Panics
 /// If the path is empty.
 pub fn uri(socket: &Path, name: impl Into<ExportName>) -> String {
+    unix_uri(Security::Plain, socket, name)
+}
+
+/// The same, of a server that wants TLS perhaps.
+///
+/// # Panics
+/// If the path is empty.
+pub fn unix_uri(security: Security, socket: &Path, name: impl Into<ExportName>) -> String {
     let export = Text::lossy(name.into().to_string().as_bytes());
-    NbdUri::unix(Security::Plain, socket.as_os_str().as_bytes(), export)
+    NbdUri::unix(security, socket.as_os_str().as_bytes(), export)
         .map(|uri| uri.to_string())
         .expect("a listening socket has a path")
 }
@@ -63,10 +73,10 @@ pub fn uri(socket: &Path, name: impl Into<ExportName>) -> String {
 ///
 /// # Panics
 /// If the port is zero.
-pub fn tcp_uri(address: SocketAddr, name: impl Into<ExportName>) -> String {
+pub fn tcp_uri(security: Security, address: SocketAddr, name: impl Into<ExportName>) -> String {
     let export = Text::lossy(name.into().to_string().as_bytes());
     let host = address.ip().to_string();
-    NbdUri::tcp(Security::Plain, &host, address.port(), export)
+    NbdUri::tcp(security, &host, address.port(), export)
         .map(|uri| uri.to_string())
         .expect("a listening socket has a port")
 }
@@ -81,7 +91,7 @@ mod tests {
     #[test]
     fn uri_of_a_port_puts_ipv6_into_brackets() {
         let name = DmName::new("vol0").unwrap();
-        let uri = |address: &str| tcp_uri(address.parse().unwrap(), &name);
+        let uri = |address: &str| tcp_uri(Security::Plain, address.parse().unwrap(), &name);
         assert_eq!(uri("127.0.0.1:4000"), "nbd://127.0.0.1:4000/vol0");
         assert_eq!(uri("[::1]:10809"), "nbd://[::1]/vol0");
     }

@@ -27,7 +27,7 @@ pub(super) struct Pending {
 }
 
 /// Whether a request changes the device.
-fn changes(request: &Request) -> bool {
+pub(super) fn changes(request: &Request) -> bool {
     matches!(
         request.command,
         CommandKind::Write | CommandKind::WriteZeroes | CommandKind::Trim

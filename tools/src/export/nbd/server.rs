@@ -8,12 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dm_core::engine::Engine;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{Shutdown, shutdown};
 use tracing::{debug, warn};
 
-use super::{CONNECTIONS_MAX, Listener, Stream, handshake, transmission};
+use super::handshake::{self, Outcome, Security, Session};
+use super::{Listener, Service, Stream, transmission};
 
 /// How long [`Server::stop`] waits for requests under way.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub struct Server {
 }
 
 struct Shared {
-    engine: Engine,
+    service: Service,
     connections: Mutex<Connections>,
     ended: Condvar,
 }
@@ -39,14 +39,14 @@ struct Connections {
 }
 
 impl Server {
-    /// Starts to serve `engine` on `listener`.
+    /// Starts to serve what `service` is, such as an engine, on `listener`.
     ///
     /// # Errors
     /// If there are no descriptors or no thread to be had.
-    pub fn start(engine: Engine, listener: impl Into<Listener>) -> io::Result<Server> {
+    pub fn start(service: impl Into<Service>, listener: impl Into<Listener>) -> io::Result<Server> {
         let listener = listener.into();
         let shared = Arc::new(Shared {
-            engine,
+            service: service.into(),
             connections: Mutex::default(),
             ended: Condvar::new(),
         });
@@ -138,7 +138,7 @@ impl Shared {
     fn admit<S: Stream>(self: &Arc<Self>, stream: S) -> io::Result<()> {
         let number = {
             let mut connections = self.lock();
-            if connections.open.len() >= CONNECTIONS_MAX {
+            if connections.open.len() >= self.service.max_clients {
                 return Err(io::Error::other("there are too many connections"));
             }
             let number = connections.next;
@@ -150,7 +150,7 @@ impl Shared {
         let spawned = thread::Builder::new()
             .name("nbd-read".into())
             .spawn(move || {
-                serve(&shared.engine, stream);
+                serve(&shared.service, stream);
                 shared.remove(number);
             });
         if spawned.is_err() {
@@ -200,16 +200,39 @@ fn nothing_yet(error: &io::Error) -> bool {
 }
 
 /// Serves one client on a connected socket, from its greeting to its end, on this thread.
-pub fn serve<S: Stream>(engine: &Engine, mut stream: S) {
-    match handshake::run(engine, &mut stream) {
-        Ok(Some(session)) => {
-            let name = session.name.clone();
-            match transmission::run(session, stream) {
-                Ok(()) => debug!(%name, "an NBD client left"),
-                Err(error) => warn!(%name, %error, "an NBD connection broke"),
-            }
-        }
-        Ok(None) => debug!("an NBD client left during the handshake"),
+pub fn serve<S: Stream>(service: &Service, stream: S) {
+    match converse(service, stream) {
+        Ok(()) => debug!("an NBD client left"),
         Err(error) => warn!(%error, "an NBD handshake failed"),
+    }
+}
+
+fn converse<S: Stream>(service: &Service, mut stream: S) -> io::Result<()> {
+    let Some(client) = handshake::greet(&mut stream)? else {
+        return Ok(());
+    };
+    match handshake::options(service, Security::Plain, client, &mut stream)? {
+        Outcome::Left => {}
+        Outcome::Transmission(session) => transmit(*session, stream),
+        Outcome::Tls(tls) => {
+            let (mut plain, pump) = tls.accept(stream)?;
+            let outcome = handshake::options(service, Security::Tls, client, &mut plain);
+            if let Ok(Outcome::Transmission(session)) = outcome {
+                transmit(*session, plain);
+            } else {
+                drop(plain);
+                outcome?;
+            }
+            // Only then has the client all replies. It panics if memory is exhausted.
+            let _ = pump.join();
+        }
+    }
+    Ok(())
+}
+
+fn transmit<S: Stream>(session: Session, stream: S) {
+    let name = session.name.clone();
+    if let Err(error) = transmission::run(session, stream) {
+        warn!(%name, %error, "an NBD connection broke");
     }
 }

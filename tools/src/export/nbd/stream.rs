@@ -2,12 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// A connected socket. Its clones are the same connection.
-pub trait Stream: Read + Write + Into<OwnedFd> + Send + Sized + 'static {
+pub trait Stream: Read + Write + AsFd + Into<OwnedFd> + Send + Sized + 'static {
     /// Another handle of the connection.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use super::PAYLOAD_MAX;
 use super::handshake::Session;
 use super::inbox::Inbox;
 use super::replies::{Outbox, Replies};
-use super::request::{Pending, range_of, submit};
+use super::request::{Pending, changes, range_of, submit};
 use super::stream::Stream;
 
 /// What the system may hold of replies: so much that the next request need not wait for the client
@@ -127,6 +127,11 @@ impl<R: Read> Connection<'_, R> {
                 return Ok(());
             }
         };
+        if self.session.read_only && changes(&request) {
+            self.take(payload)?;
+            self.outbox.push(&reply_to.error(NbdErrno::Permission));
+            return Ok(());
+        }
         if request.command == CommandKind::Read && request.length.0 > PAYLOAD_MAX.into() {
             self.outbox.push(&reply_to.error(NbdErrno::Overflow));
             return Ok(());
@@ -206,7 +211,7 @@ impl<R: Read> Connection<'_, R> {
             }
             let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
             let data = Quick::Write(&self.inbox.held()[..part]);
-            let _permit = self.session.edges.permit();
+            let _pass = self.session.edges.pass();
             if !self.session.device.quick(at, data, Haste::AtOnce) {
                 break;
             }
@@ -242,11 +247,11 @@ fn quickly(
         let Some(data) = inbox.held().get(..length) else {
             return false;
         };
-        let permit = session.edges.permit();
+        let pass = session.edges.pass();
         let done = session
             .device
             .quick(start, Quick::Write(data), Haste::AtOnce);
-        drop(permit);
+        drop(pass);
         if done {
             outbox.push(&reply_to.done());
         }

@@ -1,4 +1,4 @@
-//! `dmctl run`.
+//! A table as an NBD export.
 
 use std::fmt;
 use std::fs;
@@ -10,44 +10,38 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use clap::Args;
-use dm_core::client::Dm;
-use dm_core::command::{Create, Load, Slot, SuspendOptions};
-use dm_core::devid::DevId;
 use dm_core::engine::Engine;
 use dm_core::error::ErrorKind;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use dm_core::names::DmName;
+use dm_core::nbd::Security;
 
-use crate::export::nbd::{self, Listener};
+use crate::export::nbd::{self, Listener, Server, Service};
 use crate::failure::Failure;
-use crate::output::{Answer, json};
 use crate::runtime::{RuntimeDir, check_socket_path};
 
-use super::commands;
-use super::devices::name;
-use super::label_rule::LabelRule;
-use super::session::Session;
-use super::table_text::{TableSource, TableText};
+use super::super::tls_args::TlsArgs;
 
-/// A table to be served in the foreground.
+/// How the export is served.
 #[derive(Debug, Args)]
-pub(super) struct Run {
-    #[command(flatten)]
-    source: TableSource,
-    /// The device's name, and its export's
-    #[arg(long, default_value = "disk")]
-    name: String,
+pub(super) struct NbdArgs {
     /// Where to listen; else run-PID.sock in the runtime folder
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// Listen on TCP instead, without encryption: for networks that are trusted
+    /// Listen on TCP instead; without TLS, for networks that are trusted
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
     listen: Option<SocketAddr>,
-    /// Refuse writes
-    #[arg(short, long)]
-    readonly: bool,
+    /// Turn more clients away
+    #[arg(long, value_name = "COUNT", default_value_t = nbd::CONNECTIONS_MAX)]
+    max_clients: usize,
     #[command(flatten)]
-    labels: LabelRule,
+    tls: TlsArgs,
+}
+
+/// An export that is served.
+pub(super) struct Export {
+    server: Server,
+    place: Place,
+    uri: String,
 }
 
 /// Where the server listens.
@@ -65,77 +59,27 @@ impl fmt::Display for Place {
     }
 }
 
-impl commands::Run for Run {
-    fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
-        let name = name(&self.name)?;
-        let id = DevId::from(name.clone());
-        let table = self.source.read(&id)?;
-        let engine = Engine::new();
-        self.labels.check(&engine, &id, &table)?;
-        let TableText {
-            lines,
-            places,
-            source,
-        } = table;
-        let dm = Dm::new(engine.clone());
-        dm.create(Create::new(name.clone()))?;
-        let load = Load::new(name.clone(), lines);
-        let load = if self.readonly {
-            load.read_only()
-        } else {
-            load
-        };
-        dm.load(load).map_err(|error| {
-            let place = error
-                .context
-                .line
-                .and_then(|line| places.get(line.checked_sub(1)?))
-                .copied();
-            let line = error.context.line;
-            let failure = Failure::from(error);
-            match place.filter(|place| Some(*place) != line) {
-                Some(place) => failure.hint(format!("that line is line {place} of {source}")),
-                None => failure,
-            }
-        })?;
-        dm.resume(name.clone(), SuspendOptions::default())?;
-
-        // From here on a signal is an order to end, not an end.
-        let mut signals = Signals::new([SIGINT, SIGTERM])
-            .map_err(|error| Failure::io("watch for signals in", Path::new("dmctl"), &error))?;
+impl NbdArgs {
+    /// Serves the engine's device `name`.
+    pub(super) fn start(&self, engine: Engine, name: &DmName) -> Result<Export, Failure> {
+        let mut service = Service::new(engine)
+            .only(name.clone())
+            .max_clients(self.max_clients);
+        let mut security = Security::Plain;
+        if let Some((tls, policy)) = self.tls.read()? {
+            security = Security::Tls;
+            service = service.tls(tls, policy);
+        }
         let (listener, place) = self.listener()?;
-        let server = nbd::Server::start(engine, listener)
+        let server = Server::start(service, listener)
             .map_err(|error| Failure::io("serve on", Path::new(&place.to_string()), &error))?;
         let uri = match &place {
-            Place::Path(socket) => nbd::uri(socket, &name),
-            Place::Port(address) => nbd::tcp_uri(*address, &name),
+            Place::Path(socket) => nbd::unix_uri(security, socket, name),
+            Place::Port(address) => nbd::tcp_uri(security, *address, name),
         };
-        let mut answer = Answer {
-            text: format!("{uri}\n"),
-            ..Answer::default()
-        };
-        answer.field("uri", uri);
-        answer.field("device", json::info(&dm.info(name, Slot::Active)?));
-        let shown = session.show(answer);
-        if shown.is_ok() {
-            session.note(|| format!("serving {id}; stop with an interrupt"));
-            // The iterator ends only when it is closed, which nobody does.
-            signals.forever().next();
-        }
-        // No new client, and an end for those that are there.
-        let removed = match &place {
-            Place::Path(socket) => {
-                fs::remove_file(socket).map_err(|error| Failure::io("remove", socket, &error))
-            }
-            Place::Port(_) => Ok(()),
-        };
-        server.stop();
-        shown?;
-        removed
+        Ok(Export { server, place, uri })
     }
-}
 
-impl Run {
     /// Listens where it was asked to.
     fn listener(&self) -> Result<(Listener, Place), Failure> {
         if let Some(address) = self.listen {
@@ -164,6 +108,24 @@ impl Run {
         };
         check_socket_path(&socket)?;
         Ok(socket)
+    }
+}
+
+impl Export {
+    pub(super) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// No new client, and an end for those that are there.
+    pub(super) fn stop(self) -> Result<(), Failure> {
+        let removed = match &self.place {
+            Place::Path(socket) => {
+                fs::remove_file(socket).map_err(|error| Failure::io("remove", socket, &error))
+            }
+            Place::Port(_) => Ok(()),
+        };
+        self.server.stop();
+        removed
     }
 }
 

@@ -1,0 +1,96 @@
+//! `dmctl run`.
+
+mod nbd;
+
+use std::path::Path;
+
+use clap::Args;
+use dm_core::client::Dm;
+use dm_core::command::{Create, Load, Slot, SuspendOptions};
+use dm_core::devid::DevId;
+use dm_core::engine::Engine;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::failure::Failure;
+use crate::output::{Answer, json};
+
+use super::commands;
+use super::devices::name;
+use super::label_rule::LabelRule;
+use super::session::Session;
+use super::table_text::{TableSource, TableText};
+
+/// A table to be served in the foreground.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    source: TableSource,
+    /// The device's name, and its export's
+    #[arg(long, default_value = "disk")]
+    name: String,
+    #[command(flatten)]
+    nbd: nbd::NbdArgs,
+    /// Refuse writes
+    #[arg(short, long)]
+    readonly: bool,
+    #[command(flatten)]
+    labels: LabelRule,
+}
+
+impl commands::Run for Run {
+    fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
+        let name = name(&self.name)?;
+        let id = DevId::from(name.clone());
+        let table = self.source.read(&id)?;
+        let engine = Engine::new();
+        self.labels.check(&engine, &id, &table)?;
+        let TableText {
+            lines,
+            places,
+            source,
+        } = table;
+        let dm = Dm::new(engine.clone());
+        dm.create(Create::new(name.clone()))?;
+        let load = Load::new(name.clone(), lines);
+        let load = if self.readonly {
+            load.read_only()
+        } else {
+            load
+        };
+        dm.load(load).map_err(|error| {
+            let place = error
+                .context
+                .line
+                .and_then(|line| places.get(line.checked_sub(1)?))
+                .copied();
+            let line = error.context.line;
+            let failure = Failure::from(error);
+            match place.filter(|place| Some(*place) != line) {
+                Some(place) => failure.hint(format!("that line is line {place} of {source}")),
+                None => failure,
+            }
+        })?;
+        dm.resume(name.clone(), SuspendOptions::default())?;
+
+        // From here on a signal is an order to end, not an end.
+        let mut signals = Signals::new([SIGINT, SIGTERM])
+            .map_err(|error| Failure::io("watch for signals in", Path::new("dmctl"), &error))?;
+        let served = self.nbd.start(engine, &name)?;
+        let mut answer = Answer {
+            text: format!("{}\n", served.uri()),
+            ..Answer::default()
+        };
+        answer.field("uri", served.uri());
+        answer.field("device", json::info(&dm.info(name, Slot::Active)?));
+        let shown = session.show(answer);
+        if shown.is_ok() {
+            session.note(|| format!("serving {id}; stop with an interrupt"));
+            // The iterator ends only when it is closed, which nobody does.
+            signals.forever().next();
+        }
+        let stopped = served.stop();
+        shown?;
+        stopped
+    }
+}
