@@ -360,3 +360,31 @@ fn read_only_device_is_exported_read_only() {
     let error = client.write(0, &[1; 512]).unwrap_err();
     assert_eq!(Errno::from(&error), Errno::EPERM);
 }
+
+#[test]
+fn trim_is_offered_where_discards_go_through() {
+    let served = Served::new();
+    let disk = served.disk("disk.img", 1 << 20);
+    let key = "5a".repeat(32);
+    let crypt = |options: &str| format!("0 1024 crypt aes-xts-plain64 {key} 0 {disk} 0{options}");
+    create(&served.engine, "plain", &format!("0 1024 linear {disk} 0")).unwrap();
+    create(&served.engine, "silent", &crypt("")).unwrap();
+    create(&served.engine, "telling", &crypt(" 1 allow_discards")).unwrap();
+    let above =
+        |name: &str| format!("0 1024 linear /dev/mapper/{name} 0\n1024 1024 linear {disk} 1024");
+    create(&served.engine, "above", &above("silent")).unwrap();
+    for (device, offered) in [
+        ("plain", true),
+        ("silent", false),
+        ("telling", true),
+        ("above", false),
+    ] {
+        let mut client = served.client(device);
+        let flags = client.flags();
+        let trim = dm_core::nbd::TransmissionFlags::SEND_TRIM;
+        assert_eq!(flags.contains(trim), offered, "{device}");
+        if offered {
+            client.trim(0, 4096).unwrap();
+        }
+    }
+}

@@ -138,15 +138,15 @@ impl Limits {
         discard: true,
     };
 
-    /// What holds for a device on top of both: the larger blocks, and discard if either has it,
-    /// since it is advisory.
+    /// What holds for a device on top of both: the larger blocks, and discard if both have it, as
+    /// in `dm_table_supports_discards` of the kernel.
     #[must_use]
     pub fn stacked(self, other: Limits) -> Limits {
         Limits {
             logical_block: self.logical_block.max(other.logical_block),
             physical_block: self.physical_block.max(other.physical_block),
             optimal_io: self.optimal_io.max(other.optimal_io),
-            discard: self.discard || other.discard,
+            discard: self.discard && other.discard,
         }
     }
 }

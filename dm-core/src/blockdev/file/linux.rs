@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
@@ -41,7 +42,7 @@ pub(super) fn read_now(file: &File, buffer: &mut [u8], at: u64) -> bool {
     rustix::io::preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) == Ok(wanted)
 }
 
-/// The block sizes of a block device.
+/// The block sizes of a block device, and whether it discards.
 pub(super) fn block_limits(file: &File) -> Limits {
     let logical = rustix::fs::ioctl_blksszget(file).unwrap_or(512).max(512);
     let physical = rustix::fs::ioctl_blkpbszget(file)
@@ -50,8 +51,23 @@ pub(super) fn block_limits(file: &File) -> Limits {
     Limits {
         logical_block: logical,
         physical_block: physical,
+        discard: discards(file),
         ..Limits::DEFAULT
     }
+}
+
+/// Whether the kernel says that a block device discards; a partition's disk says it for it.
+fn discards(file: &File) -> bool {
+    let Ok(metadata) = file.metadata() else {
+        return true;
+    };
+    let number = metadata.rdev();
+    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+    let most = ["", "../"].into_iter().find_map(|disk| {
+        let path = format!("/sys/dev/block/{major}:{minor}/{disk}queue/discard_max_bytes");
+        std::fs::read_to_string(path).ok()
+    });
+    most.is_none_or(|bytes| bytes.trim() != "0")
 }
 
 /// Gives the space of `range` up; it reads as zeroes.

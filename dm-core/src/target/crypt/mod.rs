@@ -348,6 +348,7 @@ impl Target for Crypt {
         Limits {
             logical_block: bytes,
             physical_block: bytes,
+            discard: self.params.options.allow_discards,
             ..Limits::DEFAULT
         }
     }

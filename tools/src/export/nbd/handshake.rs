@@ -338,9 +338,9 @@ impl<S: Stream> Options<'_, S> {
         let mut flags = TransmissionFlags::HAS_FLAGS
             | TransmissionFlags::SEND_FLUSH
             | TransmissionFlags::SEND_FUA
-            | TransmissionFlags::SEND_TRIM
             | TransmissionFlags::SEND_WRITE_ZEROES
             | TransmissionFlags::CAN_MULTI_CONN;
+        flags.set(TransmissionFlags::SEND_TRIM, info.limits.discard);
         flags.set(TransmissionFlags::READ_ONLY, info.read_only);
         flags.set(TransmissionFlags::ROTATIONAL, info.rotational);
         flags.set(TransmissionFlags::SEND_DF, self.framing != Framing::Simple);
