@@ -38,6 +38,8 @@ pub enum LuksError {
     Hash(String),
     #[error("deriving the key would cost {cost}, and {limit} is the most that is done")]
     Cost { cost: String, limit: &'static str },
+    #[error("trying all key slots would cost too much; name the one that is meant")]
+    Costs,
     #[error("there is not enough memory to derive the key: {kib} KiB")]
     Memory { kib: u32 },
     #[error("{0}")]

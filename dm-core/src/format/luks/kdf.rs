@@ -49,8 +49,10 @@ const ITERATIONS_MAX: u32 = 200_000_000;
 /// KiB; what cryptsetup takes at most, too.
 const MEMORY_MAX: u32 = 4 << 20;
 /// KiB that are gone over in all.
-const WORK_MAX: u64 = 128 << 20;
+const WORK_MAX: u32 = 128 << 20;
 const CPUS_MAX: u32 = 4;
+/// What trying all slots may cost: some minutes.
+const SHARES_MAX: f64 = 3.0;
 
 impl Kdf {
     /// As headers call it.
@@ -99,13 +101,23 @@ impl Kdf {
                         limit: "4194304",
                     });
                 }
-                if u64::from(*time) * u64::from(*memory) > WORK_MAX {
+                if u64::from(*time) * u64::from(*memory) > u64::from(WORK_MAX) {
                     return Err(LuksError::Cost {
                         cost: format!("{time} times {memory} KiB of memory"),
                         limit: "134217728",
                     });
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// The part of the most that is done which it takes.
+    fn share(&self) -> f64 {
+        match self {
+            Kdf::Pbkdf2 { iterations, .. } => f64::from(*iterations) / f64::from(ITERATIONS_MAX),
+            Kdf::Argon2 { time, memory, .. } => {
+                f64::from(*time) * f64::from(*memory) / f64::from(WORK_MAX)
             }
         }
     }
@@ -154,6 +166,15 @@ impl Kdf {
             }
         }
         Ok(key)
+    }
+}
+
+/// Whether all of these can be done one after the other: 32 slots, each of which is just bearable,
+/// are an hour.
+pub(super) fn bearable<'a>(kdfs: impl Iterator<Item = &'a Kdf>) -> Result<(), LuksError> {
+    match kdfs.map(Kdf::share).sum::<f64>() <= SHARES_MAX {
+        true => Ok(()),
+        false => Err(LuksError::Costs),
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::area::{self, Area};
 use super::error::LuksError;
-use super::kdf::{Kdf, hash_of};
+use super::kdf::{Kdf, bearable, hash_of};
 use super::split::STRIPES;
 use super::{MAGIC, Random, Slots, Storage, Unlocked, Volume, VolumeKey, equal, text};
 
@@ -246,7 +246,16 @@ impl Luks1 {
         slots: Slots,
     ) -> Result<Unlocked, LuksError> {
         let slots = match slots {
-            Slots::All => self.slots(),
+            Slots::All => {
+                let slots = self.slots();
+                let keys = slots
+                    .iter()
+                    .map(|slot| self.keys[*slot as usize].iterations);
+                let all = keys.flat_map(|iterations| [iterations, self.iterations]);
+                let kdfs: Vec<Kdf> = all.map(|iterations| self.kdf(iterations)).collect();
+                bearable(kdfs.iter())?;
+                slots
+            }
             Slots::Only(slot) if self.slots().contains(&slot) => alloc::vec![slot],
             Slots::Only(slot) => return Err(LuksError::NoSlot(slot)),
         };

@@ -108,6 +108,16 @@ impl Metadata {
             };
             last = after;
         }
+        for slot in self.keyslots.keys() {
+            let digests = self.digests.values();
+            if digests
+                .filter(|digest| digest.keyslots.contains(slot))
+                .count()
+                > 1
+            {
+                return Err(damaged(*slot, "its key has two digests"));
+            }
+        }
         for digest in self.digests.values() {
             let known = digest
                 .keyslots

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::luks2::Luks2;
+use super::luks2::{Luks2, sealed};
 use super::{Format, Kdf, Luks, LuksError, Random, Slots, Storage, Variant, Version, VolumeKey};
 use crate::errno::Errno;
 
@@ -189,7 +189,7 @@ fn damage_is_never_taken_for_a_header() {
 
 /// A first copy with this JSON and a checksum that fits.
 fn with_json(json: &str) -> Result<Luks2, LuksError> {
-    Luks2::read(&mut Memory(super::luks2::sealed(json.as_bytes())))
+    Luks2::read(&mut Memory(sealed(json.as_bytes())))
 }
 
 const GOOD: &str = r#"{"keyslots":{"0":{"type":"luks2","key_size":64,"af":{"type":"luks1",
@@ -329,6 +329,63 @@ fn huge_costs_are_refused_at_once() {
     ] {
         assert!(matches!(kdf.check(), Err(LuksError::Damaged(_))), "{kdf:?}");
     }
+}
+
+#[test]
+fn costs_of_all_slots_together_are_bounded() {
+    let random = &mut chance();
+    // Each is bearable, and one digest for each is done besides.
+    let (mut disk, _) = format(Version::One, random);
+    let most = 200_000_000_u32.to_be_bytes();
+    for slot in 0..8 {
+        let at = 208 + slot * 48;
+        disk.0[at..at + 4].copy_from_slice(&0x00ac_71f3_u32.to_be_bytes());
+        disk.0[at + 4..at + 8].copy_from_slice(&most);
+    }
+    let luks = Luks::read(&mut disk).unwrap();
+    assert_eq!(unlock(&luks, &mut disk, "x"), Err(LuksError::Costs));
+    let (mut disk, mut luks) = format(Version::Two, random);
+    let key = luks.unlock(&mut disk, b"first", Slots::All).unwrap().key;
+    for _ in 1..3 {
+        luks.add_key(&mut disk, &key, b"more", None, &pbkdf2(1), random)
+            .unwrap();
+    }
+    let text = luks.json().unwrap();
+    let costly = text.replace("\"iterations\":1,", "\"iterations\":200000000,");
+    assert_ne!(text, costly);
+    let mut disk = Memory(sealed(costly.as_bytes()));
+    let luks = Luks::read(&mut disk).unwrap();
+    assert_eq!(unlock(&luks, &mut disk, "first"), Err(LuksError::Costs));
+}
+
+/// A key that is not the data's opens nothing, though its passphrase is right.
+#[test]
+fn slot_without_the_datas_key_opens_nothing() {
+    let random = &mut chance();
+    let (mut disk, luks) = format(Version::Two, random);
+    assert!(unlock(&luks, &mut disk, "first").is_ok());
+    let text = luks.json().unwrap();
+    let bound = "\"segments\":[\"0\"]";
+    let unbound = text.replace(bound, "\"segments\":[]");
+    assert_ne!(text, unbound);
+    let header = sealed(unbound.as_bytes());
+    disk.0[..header.len()].copy_from_slice(&header);
+    disk.0[16384..32768].fill(0);
+    let luks = Luks::read(&mut disk).unwrap();
+    let all = unlock(&luks, &mut disk, "first");
+    assert_eq!(all, Err(LuksError::WrongPassphrase));
+    let only = luks.unlock(&mut disk, b"first", Slots::Only(0)).err();
+    let what = "the header is damaged: it keeps no key of the data".into();
+    assert_eq!(only, Some(LuksError::Slot { slot: 0, what }));
+    // Nor is it clear which digest counts, where there are two.
+    let digest = &text[text.find("\"digests\":{\"0\":").unwrap() + 15..];
+    let digest = &digest[..=digest.find('}').unwrap()];
+    let two = text.replace(
+        "\"digests\":{",
+        &alloc::format!("\"digests\":{{\"1\":{digest},"),
+    );
+    let error = with_json(&two).unwrap_err().to_string();
+    assert!(error.contains("two digests"), "{error}");
 }
 
 #[test]
