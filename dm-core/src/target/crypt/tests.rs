@@ -50,6 +50,12 @@ fn block_ciphers_give_the_answers_of_their_standards() {
         ),
         (
             Algorithm::Camellia,
+            "0123456789abcdeffedcba98765432100011223344556677",
+            "0123456789abcdeffedcba9876543210",
+            "b4993401b3e996f84ee5cee7d79b09b9",
+        ),
+        (
+            Algorithm::Camellia,
             "0123456789abcdeffedcba987654321000112233445566778899aabbccddeeff",
             "0123456789abcdeffedcba9876543210",
             "9acc237dff16d76c20ef7c919e3a7509",
@@ -60,6 +66,12 @@ fn block_ciphers_give_the_answers_of_their_standards() {
             "00000000000000000000000000000000",
             "00000000000000000000000000000000",
             "9f589f5cf6122c32b6bfec2f2ae8c35a",
+        ),
+        (
+            Algorithm::Twofish,
+            "000000000000000000000000000000000000000000000000",
+            "00000000000000000000000000000000",
+            "efa71f788965bd4453f860178fc19101",
         ),
         (
             Algorithm::Twofish,
@@ -90,22 +102,78 @@ fn block_ciphers_give_the_answers_of_their_standards() {
 
 #[test]
 fn modes_give_the_answers_of_their_standards() {
-    // SP 800-38A: F.1.1 and F.2.1.
-    let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
+    // SP 800-38A, F.1 and F.2: the key, ECB's answer, CBC's.
     let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
                  30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
-    let ecb = "3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf\
-               43b1cd7f598ece23881b00e3ed0306887b0c785e27e8ad3f8223207104725dd4";
-    let cbc = "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2\
-               73bed6b8e3c1743b7116e69e222295163ff1caa1681fac09120eca307586e1a7";
-    for (chaining, encrypted) in [(Chaining::Ecb, ecb), (Chaining::Cbc, cbc)] {
-        let mode = mode(Algorithm::Aes, chaining, &key).unwrap();
-        let ivs = || blocks("000102030405060708090a0b0c0d0e0f");
-        let mut data = blocks(plain);
-        mode.encrypt(&mut ivs(), &mut data);
-        assert_eq!(data, blocks(encrypted), "{chaining:?}");
-        mode.decrypt(&mut ivs(), &mut data);
-        assert_eq!(data, blocks(plain), "{chaining:?}");
+    for (key, ecb, cbc) in [
+        (
+            "2b7e151628aed2a6abf7158809cf4f3c",
+            "3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf\
+             43b1cd7f598ece23881b00e3ed0306887b0c785e27e8ad3f8223207104725dd4",
+            "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2\
+             73bed6b8e3c1743b7116e69e222295163ff1caa1681fac09120eca307586e1a7",
+        ),
+        (
+            "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b",
+            "bd334f1d6e45f25ff712a214571fa5cc974104846d0ad3ad7734ecb3ecee4eef\
+             ef7afd2270e2e60adce0ba2face6444e9a4b41ba738d6c72fb16691603c18e0e",
+            "4f021db243bc633d7178183a9fa071e8b4d9ada9ad7dedf4e5e738763f69145a\
+             571b242012fb7ae07fa9baac3df102e008b0e27988598881d920a9e64f5615cd",
+        ),
+        (
+            "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+            "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc5ba74a31362870\
+             b6ed21b99ca6f4f9f153e7b1beafed1d23304b7a39f9f3ff067d8d8f9e24ecc7",
+            "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d\
+             39f23369a9d9bacfa530e26304231461b2eb05e2c39be9fcda6c19078c6a9d1b",
+        ),
+    ] {
+        for (chaining, encrypted) in [(Chaining::Ecb, ecb), (Chaining::Cbc, cbc)] {
+            let mode = mode(Algorithm::Aes, chaining, &bytes(key)).unwrap();
+            let ivs = || blocks("000102030405060708090a0b0c0d0e0f");
+            let mut data = blocks(plain);
+            mode.encrypt(&mut ivs(), &mut data);
+            assert_eq!(data, blocks(encrypted), "{chaining:?} {key}");
+            mode.decrypt(&mut ivs(), &mut data);
+            assert_eq!(data, blocks(plain), "{chaining:?} {key}");
+        }
+    }
+}
+
+/// IEEE 1619, annex B, vectors 1 to 3: units of two blocks.
+#[test]
+fn xts_gives_the_answers_for_short_units() {
+    let (ones, twos) = ("11".repeat(16), "22".repeat(16));
+    let falling = "fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0";
+    for (data_key, tweak_key, unit, plain, encrypted) in [
+        (
+            &*"00".repeat(16),
+            &*"00".repeat(16),
+            "0000000000",
+            "00",
+            "917cf69ebd68b2ec9b9fe9a3eadda692cd43d2f59598ed858c02c2652fbf922e",
+        ),
+        (
+            &ones,
+            &twos,
+            "3333333333",
+            "44",
+            "c454185e6a16936e39334038acef838bfb186fff7480adc4289382ecd6d394f0",
+        ),
+        (
+            falling,
+            &twos,
+            "3333333333",
+            "44",
+            "af85336b597afc1a900b2eb21ec949d292df4c047e0b21532186a5971a227a89",
+        ),
+    ] {
+        let key = bytes(&alloc::format!("{data_key}{tweak_key}"));
+        let mode = mode(Algorithm::Aes, Chaining::Xts, &key).unwrap();
+        let mut ivs = blocks(&alloc::format!("{unit:0<32}"));
+        let mut data = blocks(&plain.repeat(32));
+        mode.encrypt(&mut ivs, &mut data);
+        assert_eq!(data, blocks(encrypted), "{data_key}");
     }
 }
 
