@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// From now on this process leaves no core dump: it is to hold keys. That no other process of the
+/// From now on this process leaves no core dump: it may come to hold keys. That no other process of the
 /// user may look into its memory comes with it, on Linux.
 pub(crate) fn forbid() {
     // What a system does not do can not be helped.

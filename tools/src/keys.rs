@@ -2,6 +2,7 @@
 
 use dm_core::table::TableLine;
 use dm_core::typed::without_keys;
+use zeroize::Zeroize;
 
 /// What stands in a file where a key was.
 const MASK: &str = "-";
@@ -18,20 +19,29 @@ pub(crate) struct Masked {
 impl Masked {
     /// Takes the keys out of a line.
     pub(crate) fn of(line: &TableLine) -> Masked {
-        let mut line = line.clone();
-        let params = without_keys(&line, |key| (key != MASK).then(|| MASK.into()));
+        let params = without_keys(line, |key| (key != MASK).then(|| MASK.into()));
         let keyed = params.is_some();
-        line.params = params.unwrap_or(line.params);
-        Masked {
-            text: line.to_string(),
-            keyed,
-        }
+        // Never a copy of a line with its key.
+        let text = match params {
+            Some(params) => {
+                let masked = TableLine {
+                    start: line.start,
+                    length: line.length,
+                    target: line.target.clone(),
+                    params,
+                };
+                masked.to_string()
+            }
+            None => line.to_string(),
+        };
+        Masked { text, keyed }
     }
 }
 
 /// Writes a digit 0 for each byte of a key, as dmsetup shows tables.
 pub(crate) fn hide(line: &mut TableLine) {
     if let Some(params) = without_keys(line, |key| Some("0".repeat(key.len()))) {
+        line.params.zeroize();
         line.params = params;
     }
 }

@@ -5,6 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
+use zeroize::Zeroize;
+
 use crate::table::{ParamError, Reason, Word, Words};
 use crate::units::{Sector, SectorCount};
 use crate::version::Version;
@@ -125,8 +127,11 @@ impl<'a> Reader<'a> {
     /// Says that the word that was read last is a key from byte `at` on: notes do not show it.
     pub fn hide(&mut self, at: usize) {
         if let Some(note) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
-            note.text.truncate(at);
-            note.text.push('…');
+            // What is only cut off stays in memory.
+            let mut shown = String::from(&note.text[..at]);
+            shown.push('…');
+            note.text.zeroize();
+            note.text = shown;
             note.role = Role::Key { at };
         }
     }

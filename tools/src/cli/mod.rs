@@ -76,6 +76,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use clap::error::ErrorKind as ClapError;
 
+use crate::dumps;
 use crate::failure::Failure;
 use crate::output::{Answer, Format, talk, write_stdout};
 use crate::report::{Detail, help};
@@ -85,6 +86,8 @@ use self::session::Session;
 
 /// Runs this program on this process's arguments: as dmctl, or as the one whose name it has.
 pub fn main() -> ExitCode {
+    // Whatever the verb, a table may have a key in it.
+    dumps::forbid();
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     let personality = Personality::of(&program.to_string_lossy());

@@ -8,6 +8,7 @@ use dm_core::error::{DmError, ErrorKind};
 use dm_core::flags::DeviceFlags;
 use dm_core::table::TableLine;
 use dm_proto::proplib::{Dictionary, Value};
+use zeroize::Zeroize;
 
 use crate::keys::Masked;
 
@@ -65,20 +66,21 @@ impl Saved {
                 device: device.clone(),
                 slot,
             };
-            let Reply::Lines(info, lines) = engine.call_with(command, &Cancel::new())? else {
+            let Reply::Lines(info, mut lines) = engine.call_with(command, &Cancel::new())? else {
                 return Err(DmError::new(ErrorKind::Protocol));
             };
+            let masked = saved.mask(&lines);
+            lines.iter_mut().for_each(|line| line.params.zeroize());
             if info.flags.contains(DeviceFlags::DEFERRED_REMOVE) {
                 return Ok(None);
             }
-            let lines = saved.mask(&lines);
             let mode = match info.flags.contains(DeviceFlags::READ_ONLY) {
                 true => TableMode::ReadOnly,
                 false => TableMode::ReadWrite,
             };
             match slot {
-                Slot::Active => (saved.active, saved.mode) = (lines, mode),
-                Slot::Inactive => (saved.inactive, saved.inactive_mode) = (lines, mode),
+                Slot::Active => (saved.active, saved.mode) = (masked, mode),
+                Slot::Inactive => (saved.inactive, saved.inactive_mode) = (masked, mode),
             }
             saved.name = info.name.as_str().into();
             saved.uuid = info.uuid.map(|uuid| uuid.as_str().into());

@@ -18,7 +18,6 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
-use crate::dumps;
 use crate::export::nbd;
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
@@ -65,7 +64,6 @@ pub(crate) fn detach() -> Result<(), Failure> {
 
 /// Is the daemon of `dir` until it is told to stop.
 pub(crate) fn serve(dir: &RuntimeDir, start: Start) -> Result<(), Failure> {
-    dumps::forbid();
     dir.ensure()?;
     let Some(lock) = DaemonLock::take(dir)? else {
         return Err(Failure::because(

@@ -1,11 +1,14 @@
-//! LUKS headers: ours and cryptsetup's open each other, and their keys are nowhere to be found.
+//! LUKS headers: ours and cryptsetup's open each other; their passphrases come in every way, and their keys are nowhere
+//! to be found.
 
 #![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
 
+#[path = "../common/mod.rs"]
 mod common;
+mod leaks;
+mod passphrases;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use common::Home;
@@ -220,122 +223,4 @@ fn headers_of_ours_open_with_cryptsetup() {
     ];
     home.ok(&[&words, OUR_ARGON2].concat());
     agree(&home, "data.img", &["--header", "head.img"]);
-}
-
-/// All files beneath a folder.
-fn files(folder: &Path, all: &mut Vec<Vec<u8>>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            files(&entry.path(), all);
-        } else if kind.is_file() {
-            all.push(fs::read(entry.path()).unwrap());
-        }
-    }
-}
-
-/// The volume's key, as the table shows it to who asks for it.
-fn volume_key(home: &Home) -> (String, Vec<u8>) {
-    let table = home.ok(&["table", "vault", "--showkeys"]);
-    let hex = table.split(' ').nth(4).unwrap().to_owned();
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let bytes = (0..hex.len()).step_by(2).map(byte).collect();
-    (hex, bytes)
-}
-
-#[test]
-fn open_maps_the_data_and_tells_no_key() {
-    let home = home();
-    image(&home, "disk.img");
-    let format = ["luks", "format", "disk.img", "--key-file", "pass"];
-    home.ok(&[&format, OUR_ARGON2].concat());
-    let mut said = Vec::new();
-    let mut tell = |words: &[&str]| {
-        let ended = home.run(words);
-        said.push(ended.stdout.clone() + &ended.stderr);
-        ended
-    };
-    let open = ["-v", "luks", "open", "disk.img", "vault", "--key-file"];
-    let wrong = tell(&[&open[..], &["wrong"]].concat());
-    assert_eq!(wrong.code, Some(3), "{wrong:?}");
-    assert_eq!(tell(&[&open[..], &["pass"]].concat()).code, Some(0));
-    for words in [
-        &["--json", "table", "vault"][..],
-        &["table", "vault"],
-        &["--json", "info", "vault"],
-        &["status", "vault"],
-        &["--json", "luks", "dump", "disk.img"],
-        &["luks", "dump", "disk.img"],
-        &["-v", "suspend", "vault"],
-        &["-v", "resume", "vault"],
-    ] {
-        assert_eq!(tell(words).code, Some(0), "{words:?}");
-    }
-    let info = home.json(&["info", "vault"]);
-    let uuid = info["devices"][0]["uuid"].as_str().unwrap().to_owned();
-    assert!(
-        uuid.starts_with("CRYPT-LUKS2-") && uuid.ends_with("-vault"),
-        "{uuid}"
-    );
-    let (hex, bytes) = volume_key(&home);
-    assert_eq!(bytes.len(), 64);
-    let mut kept = Vec::new();
-    files(&home.runtime(), &mut kept);
-    kept.extend(said.into_iter().map(String::into_bytes));
-    for needle in [hex.as_bytes(), &bytes, PASSPHRASE.as_bytes()] {
-        for hay in &kept {
-            let found = hay.windows(needle.len()).any(|window| window == needle);
-            assert!(!found, "a secret is in {}", String::from_utf8_lossy(hay));
-        }
-    }
-    home.ok(&["luks", "close", "vault"]);
-    let other = home.run(&["luks", "close", "vault"]);
-    assert_eq!(other.code, Some(4));
-}
-
-/// Whether a process has `needle` anywhere in its memory.
-#[cfg(target_os = "linux")]
-fn remembers(pid: u32, needle: &[u8]) -> bool {
-    use std::os::unix::fs::FileExt;
-
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
-    let ranges = maps.lines().filter_map(|line| {
-        let (range, rest) = line.split_once(' ')?;
-        let (start, end) = range.split_once('-')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        rest.starts_with("rw").then_some(())?;
-        Some((number(start)?, number(end)?))
-    });
-    let mut looked = 0;
-    for (start, end) in ranges {
-        let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
-        if memory.read_exact_at(&mut bytes, start).is_ok() {
-            looked += bytes.len();
-            if bytes.windows(needle.len()).any(|window| window == needle) {
-                return true;
-            }
-        }
-    }
-    assert!(looked > 100_000, "{looked} bytes are not the whole memory");
-    false
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn daemon_forgets_the_key_of_a_closed_volume() {
-    let home = home();
-    image(&home, "disk.img");
-    let format = ["luks", "format", "disk.img", "--key-file", "pass"];
-    home.ok(&[&format, OUR_ARGON2].concat());
-    // It is looked for while it must be there, too: the search finds what there is.
-    home.ok(&["luks", "open", "disk.img", "vault", "--key-file", "pass"]);
-    let (_, bytes) = volume_key(&home);
-    let pid = home.pid();
-    assert!(remembers(pid, &bytes));
-    home.ok(&["luks", "close", "vault"]);
-    // Not as text: that is the control protocol's to wipe.
-    assert!(!remembers(pid, &bytes), "the key");
-    // The half of the key that encrypts data, as the first round's key of AES.
-    assert!(!remembers(pid, &bytes[..16]), "a part of the key");
 }

@@ -121,6 +121,19 @@ fn lock<T: ?Sized>(value: &T) -> Option<LockGuard> {
     region::lock(core::ptr::from_ref(value).cast::<u8>(), bytes).ok()
 }
 
+/// What ciphers take of the stack, of which they leave copies of round keys there: measured, and more.
+const STACK: usize = if cfg!(debug_assertions) {
+    256 << 10
+} else {
+    12 << 10
+};
+
+/// Writes over what the calls before this one left on the stack.
+#[inline(never)]
+pub(super) fn wipe_stack() {
+    core::hint::black_box(&mut [0_u8; STACK]);
+}
+
 /// The value of a digit, without a table that a cache could tell of.
 fn nibble(digit: u8) -> Option<u8> {
     match digit {

@@ -37,7 +37,7 @@ use crate::typed::{Reader, Secret, Text};
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
-use self::key::KeyBytes;
+use self::key::{KeyBytes, wipe_stack};
 use super::{Build, EndIo, Host, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
 pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
@@ -124,7 +124,9 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
         ));
     }
     let key = read_key(&params.key)?;
-    let cipher = SectorCipher::new(&spec, &key, size).map_err(&cipher_error)?;
+    let cipher = SectorCipher::new(&spec, &key, size).map_err(&cipher_error);
+    let cipher = ArcSwapOption::from_pointee(cipher?);
+    wipe_stack();
     let keyring = keyring_of(&params.key);
     params.key = Key::None;
     // As the kernel's table says it.
@@ -135,7 +137,7 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
         size,
         component,
         host: build.host.clone(),
-        cipher: ArcSwapOption::from_pointee(cipher),
+        cipher,
         state: Mutex::new(State {
             key,
             keyring,
@@ -204,6 +206,7 @@ impl Crypt {
             }
             cipher.encrypt(number, &mut bytes);
             drop(cipher);
+            wipe_stack();
             let data = IoData::Write(SmallVec::from_buf([bytes.freeze()]));
             match Io::with_data(IoOp::Write, at, data) {
                 Ok(below) => {
@@ -236,6 +239,7 @@ impl Crypt {
         let cipher = SectorCipher::new(&self.spec, &key, self.size);
         let cipher = cipher.map_err(|error| key_error(error.to_string()))?;
         self.cipher.store(Some(Arc::new(cipher)));
+        wipe_stack();
         state.key = key;
         state.keyring = keyring;
         Ok(())
@@ -267,11 +271,13 @@ fn decrypt(cipher: &SectorCipher, number: u64, io: &mut Io) {
             cipher.decrypt(number, buffer);
             number = number.wrapping_add(buffer.len() as u64 / 512);
         }
+        wipe_stack();
         return;
     }
     let mut all = BytesMut::new();
     buffers.iter().for_each(|buffer| all.put_slice(buffer));
     cipher.decrypt(number, &mut all);
+    wipe_stack();
     for buffer in buffers {
         let part = all.split_to(buffer.len());
         buffer.copy_from_slice(&part);

@@ -2,15 +2,16 @@
 //! anybody on the machine can read.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dm_core::error::ErrorKind;
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+
+use super::prompt;
 
 /// Where a passphrase is read.
 #[derive(Debug, Args)]
@@ -104,7 +105,7 @@ impl Source {
 }
 
 /// A line, without its end.
-fn line(from: &mut dyn Read, path: &Path) -> Result<Passphrase, Failure> {
+pub(super) fn line(from: &mut dyn Read, path: &Path) -> Result<Passphrase, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_MAX));
     let mut byte = [0];
     loop {
@@ -125,47 +126,10 @@ fn line(from: &mut dyn Read, path: &Path) -> Result<Passphrase, Failure> {
 
 /// What a person types, unseen.
 fn typed(prompt: &str, ask: Ask) -> Result<Passphrase, Failure> {
-    let first = hidden(prompt)?;
-    if ask == Ask::Twice && *hidden("The same again")? != *first {
+    let first = prompt::hidden(prompt)?;
+    if ask == Ask::Twice && *prompt::hidden("The same again")? != *first {
         let reason = "the passphrases differ";
         return Err(Failure::because(ErrorKind::Invalid, reason));
     }
     Ok(first)
-}
-
-fn hidden(prompt: &str) -> Result<Passphrase, Failure> {
-    let path = Path::new("/dev/tty");
-    let failed = |error: io::Error| Failure::io("ask", path, &error);
-    let mut terminal = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(failed)?;
-    write!(terminal, "{prompt}: ").map_err(failed)?;
-    let shown = Hidden::hide(terminal).map_err(failed)?;
-    let passphrase = line(&mut &shown.terminal, path);
-    let _ = writeln!(&shown.terminal);
-    passphrase
-}
-
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Hidden {
-    terminal: File,
-    before: Termios,
-}
-
-impl Hidden {
-    fn hide(terminal: File) -> io::Result<Hidden> {
-        let before = termios::tcgetattr(&terminal)?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        termios::tcsetattr(&terminal, OptionalActions::Flush, &quiet)?;
-        Ok(Hidden { terminal, before })
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
-    }
 }
