@@ -104,6 +104,10 @@ impl Layout {
         buffer_shift: u8,
     ) -> Result<Layout, LayoutError> {
         let block_shift = superblock.block_shift;
+        let provided = superblock.provided.0;
+        if provided == 0 || !provided.is_multiple_of(1 << block_shift) {
+            return Err(LayoutError::Data);
+        }
         let tag_size = u64::from(superblock.tag_size);
         let entry_size = 8 + (8 << block_shift) + tag_size;
         let entry_size = entry_size.next_multiple_of(ENTRY_ALIGN);
@@ -216,14 +220,7 @@ impl Layout {
                 let shift = interleave.ilog2().clamp(3, 31);
                 superblock.interleave_shift = u8::try_from(shift).unwrap_or(u8::MAX);
                 superblock.journal_sections = sections;
-                superblock.provided = SectorCount(0);
-                for bit in (3..64 - size.0.leading_zeros()).rev() {
-                    let before = superblock.provided;
-                    superblock.provided.0 |= 1 << bit;
-                    if !fits(superblock) {
-                        superblock.provided = before;
-                    }
-                }
+                superblock.provided = most_that_fits(superblock, size, fits);
                 match superblock.provided.is_zero() {
                     true => Err(LayoutError::TooSmall),
                     false => Ok(()),
@@ -245,6 +242,20 @@ impl Layout {
                     true => Err(LayoutError::TooSmall),
                     false => Ok(()),
                 }
+            }
+        }
+    }
+
+    /// The sectors of data that devices of these lengths have room for, which is what a driver goes by:
+    /// devices may have grown since the superblock was written.
+    pub fn room(superblock: &Superblock, start: Sector, devices: Devices) -> SectorCount {
+        match devices {
+            Devices::One(size) => most_that_fits(superblock, size, |superblock| {
+                Layout::new(superblock, start, devices, 0).is_ok()
+            }),
+            Devices::Two { data, .. } => {
+                let shift = superblock.block_shift;
+                SectorCount(data.0 >> shift << shift)
             }
         }
     }
@@ -316,6 +327,11 @@ impl Layout {
         usize::try_from(self.tag_size).unwrap_or(usize::MAX)
     }
 
+    /// log2 of the sectors of a block.
+    pub fn block_shift(&self) -> u8 {
+        self.block_shift
+    }
+
     /// The sectors of a block.
     pub fn block(&self) -> SectorCount {
         SectorCount(1 << self.block_shift)
@@ -336,6 +352,16 @@ impl Layout {
         SectorCount(self.section_sectors)
     }
 
+    /// Bytes of a section.
+    pub fn section_bytes(&self) -> usize {
+        usize::try_from(self.section_sectors * SECTOR_BYTES as u64).unwrap_or(usize::MAX)
+    }
+
+    /// Sectors of superblock and journal.
+    pub fn initial(&self) -> SectorCount {
+        SectorCount(self.initial)
+    }
+
     /// The entries of a section.
     pub fn section_entries(&self) -> u64 {
         self.section_entries
@@ -345,6 +371,23 @@ impl Layout {
     pub fn entry_size(&self) -> usize {
         usize::try_from(self.entry_size).unwrap_or(usize::MAX)
     }
+}
+
+fn most_that_fits(
+    superblock: &Superblock,
+    size: SectorCount,
+    fits: impl Fn(&Superblock) -> bool,
+) -> SectorCount {
+    let mut tried = superblock.clone();
+    tried.provided = SectorCount(0);
+    for bit in (3..64 - size.0.leading_zeros()).rev() {
+        let before = tried.provided;
+        tried.provided.0 |= 1 << bit;
+        if !fits(&tried) {
+            tried.provided = before;
+        }
+    }
+    tried.provided
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! # Source
 //! `Documentation/admin-guide/device-mapper/dm-integrity.rst` and `drivers/md/dm-integrity.c`.
 
+mod bitmap;
 mod journal;
 mod layout;
+mod replay;
 mod superblock;
 mod tag;
 
-pub use journal::{Journal, SectorView};
+pub use bitmap::{BITMAP_BLOCK, Bitmap};
+pub use journal::{COMMIT_IDS, Journal, JournalMac, SectorView};
 pub use layout::{Devices, Layout, LayoutError, Wanted};
+pub use replay::{JournalError, Replay, before, behind};
 pub use superblock::{Flags, SUPERBLOCK_SECTORS, Superblock, SuperblockError};
-pub use tag::{TAG_HASHES, TagHash, TagHashError, tag_hash};
+pub use tag::{DISCARDED, TAG_HASHES, TagHash, TagHashError, tag_hash};

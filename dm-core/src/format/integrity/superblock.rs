@@ -25,8 +25,6 @@ const SALT_AT: usize = 48;
 const VERSION_MAX: u8 = 6;
 const INTERLEAVE_SHIFT_MAX: u8 = 31;
 const BLOCK_SHIFT_MAX: u8 = 3;
-/// As the kernel has it: bits for more than the largest device stand for nothing.
-const BIT_SHIFT_MAX: u8 = 63;
 
 /// What a superblock says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,9 +152,6 @@ impl Superblock {
         if self.block_shift > BLOCK_SHIFT_MAX {
             return wrong("block size", self.block_shift.into());
         }
-        if self.bit_shift > BIT_SHIFT_MAX {
-            return wrong("bitmap", self.bit_shift.into());
-        }
         if self.interleave_shift != 0 && self.interleave_shift < self.block_shift {
             return wrong("interleave", self.interleave_shift.into());
         }
@@ -165,10 +160,6 @@ impl Superblock {
         }
         if (self.journal_sections == 0) != inline {
             return wrong("number of journal sections", self.journal_sections.into());
-        }
-        let blocks = self.provided.0 >> self.block_shift;
-        if blocks == 0 || blocks << self.block_shift != self.provided.0 {
-            return wrong("number of sectors", self.provided.0);
         }
         Ok(())
     }
@@ -275,11 +266,9 @@ pub(super) mod tests {
         assert_eq!(with(9, &[32]), field("interleave", 32));
         assert_eq!(with(10, &[0, 0]), field("tag size", 0));
         assert_eq!(with(12, &[0; 4]), field("number of journal sections", 0));
-        assert_eq!(with(16, &[0; 8]), field("number of sectors", 0));
         assert!(matches!(with(24, &[8]), SuperblockError::Flags { .. }));
         assert!(matches!(with(25, &[8]), SuperblockError::Flags { .. }));
         assert_eq!(with(28, &[4]), field("block size", 4));
-        assert_eq!(with(29, &[64]), field("bitmap", 64));
         assert_eq!(Superblock::read(&[0; 512]), Err(SuperblockError::Zeroes));
         assert_eq!(Superblock::read(&good[..63]), Err(SuperblockError::Short));
     }

@@ -8,6 +8,9 @@ use digest::Digest;
 use hmac::{Hmac, KeyInit, Mac};
 use twox_hash::XxHash64;
 
+/// What the tag of a discarded block is full of.
+pub const DISCARDED: u8 = 0xf6;
+
 /// Makes the tag of a block.
 pub trait TagHash: Send + Sync {
     /// Bytes that the hash has of itself.
@@ -15,6 +18,9 @@ pub trait TagHash: Send + Sync {
 
     /// Writes the tag of the block of data at sector `sector`: cut off, or filled up with zeroes.
     fn tag(&self, sector: u64, block: &[u8], tag: &mut [u8]);
+
+    /// Writes the hash of `bytes` alone, behind the salt: cut off, or filled up with zeroes.
+    fn digest(&self, bytes: &[u8], hash: &mut [u8]);
 }
 
 /// The hashes without a key, as the kernel names them; `hmac(…)` of the last three needs one.
@@ -116,6 +122,13 @@ impl TagHash for Sum {
         sum.update(block);
         put(&sum.finalize().to_le_bytes(), tag);
     }
+
+    fn digest(&self, bytes: &[u8], hash: &mut [u8]) {
+        let mut sum = self.0.digest();
+        sum.update(&self.1);
+        sum.update(bytes);
+        put(&sum.finalize().to_le_bytes(), hash);
+    }
 }
 
 impl TagHash for Fast {
@@ -128,6 +141,12 @@ impl TagHash for Fast {
         sum.write(&sector.to_le_bytes());
         sum.write(block);
         put(&sum.finish().to_le_bytes(), tag);
+    }
+
+    fn digest(&self, bytes: &[u8], hash: &mut [u8]) {
+        let mut sum = self.0.clone();
+        sum.write(bytes);
+        put(&sum.finish().to_le_bytes(), hash);
     }
 }
 
@@ -142,6 +161,12 @@ impl<D: Digest + Clone + Send + Sync> TagHash for Digested<D> {
         state.update(block);
         put(&state.finalize(), tag);
     }
+
+    fn digest(&self, bytes: &[u8], hash: &mut [u8]) {
+        let mut state = self.0.clone();
+        state.update(bytes);
+        put(&state.finalize(), hash);
+    }
 }
 
 impl<M: Mac + Clone + Send + Sync> TagHash for Keyed<M> {
@@ -154,6 +179,12 @@ impl<M: Mac + Clone + Send + Sync> TagHash for Keyed<M> {
         state.update(&sector.to_le_bytes());
         state.update(block);
         put(&state.finalize().into_bytes(), tag);
+    }
+
+    fn digest(&self, bytes: &[u8], hash: &mut [u8]) {
+        let mut state = self.0.clone();
+        state.update(bytes);
+        put(&state.finalize().into_bytes(), hash);
     }
 }
 

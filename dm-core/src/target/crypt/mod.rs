@@ -13,6 +13,8 @@ mod spec;
 mod tcw;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "integrity")]
+mod whole;
 mod xts;
 
 use alloc::boxed::Box;
@@ -45,6 +47,8 @@ pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
 pub(crate) use self::hash::Hash;
 
 pub use self::spec::{CipherError, CipherSpec};
+#[cfg(feature = "integrity")]
+pub(crate) use self::whole::WholeCipher;
 
 /// # Source
 /// `drivers/md/dm-crypt.c`.

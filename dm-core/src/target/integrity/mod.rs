@@ -1,7 +1,17 @@
 //! `integrity DEV RESERVED TAG MODE …`: sectors with tags that prove them.
 
+mod bitmap;
+mod commit;
+mod core;
+mod crypt;
+mod disk;
+mod journal;
+mod keeper;
+mod lifecycle;
 mod options;
 mod ranges;
+mod recalculate;
+mod replay;
 mod request;
 
 use std::sync::Arc;
@@ -12,13 +22,13 @@ use crate::component::Component;
 use crate::errno::Errno;
 use crate::io::{Io, IoOp};
 use crate::table::ParamError;
-use crate::typed::integrity::{Params, Status};
+use crate::typed::integrity::{Mode, Params, Status};
 use crate::units::{SectorCount, SectorRange};
 use crate::version::Version;
 
 use super::{Build, FlushMode, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
-use self::request::Core;
+use self::core::Core;
 
 /// # Source
 /// `drivers/md/dm-integrity.c`.
@@ -46,32 +56,44 @@ impl Target for Integrity {
     }
 
     fn map(&self, io: Io) -> Mapping<'_> {
-        let range = io.range();
-        let block = self.core.layout.block().0;
-        let whole = (range.start().0 | range.length().0).is_multiple_of(block);
-        if !whole || range.end().0 > self.core.layout.provided().0 {
+        if io.op() == IoOp::Flush {
+            self.core.flush(io);
+            return Mapping::Taken;
+        }
+        let (range, layout) = (io.range(), self.core.layout());
+        let whole = (range.start().0 | range.length().0).is_multiple_of(layout.block().0);
+        if !whole || range.end().0 > layout.provided().0 {
             return Mapping::Fail(io, Errno::EIO);
         }
-        if io.op() == IoOp::Discard && !self.core.discards {
+        if io.op() == IoOp::Discard && !self.core.parts.discards {
             return Mapping::Fail(io, Errno::EOPNOTSUPP);
+        }
+        if io.op() != IoOp::Read && self.core.parts.mode == Mode::Recovery {
+            return Mapping::Fail(io, Errno::EIO);
         }
         self.core.clone().start(io);
         Mapping::Taken
     }
 
     fn shape(&self) -> TargetShape {
-        let area = self.core.layout.run().map(|_| self.core.layout.area());
-        TargetShape::new(Some(area.map_or(CUT, |area| CUT.min(area))), Wants::empty())
+        let layout = self.core.layout();
+        let cut = layout.run().map_or(CUT, |_| CUT.min(layout.area()));
+        // Elsewhere, what was written is on its devices when the write ends.
+        let wants = match self.core.parts.journaling {
+            Some(_) => Wants::FLUSH,
+            None => Wants::empty(),
+        };
+        TargetShape::new(Some(cut), wants)
     }
 
     fn limits(&self) -> Limits {
-        let block = self.core.layout.block().buffer_length();
+        let block = self.core.layout().block().buffer_length();
         let block = block.and_then(|bytes| u32::try_from(bytes).ok());
         let block = block.unwrap_or(Limits::DEFAULT.logical_block);
         Limits {
             logical_block: block,
             physical_block: block,
-            discard: self.core.discards,
+            discard: self.core.parts.discards,
             ..Limits::DEFAULT
         }
     }
@@ -79,21 +101,38 @@ impl Target for Integrity {
     fn status(&self, _: FlushMode) -> String {
         let status = Status {
             mismatches: self.core.mismatches.load(Ordering::Relaxed),
-            provided_sectors: self.core.layout.provided().0,
-            recalculated: self.core.recalculated,
+            provided_sectors: self.core.layout().provided().0,
+            recalculated: self.core.recalculated(),
             rest: Vec::new(),
         };
         status.to_string()
     }
 
     fn params(&self) -> String {
-        self.params.to_string()
+        let mut params = self.params.clone();
+        params.options.recalculate = self.core.recalculated().is_some();
+        params.to_string()
+    }
+
+    fn resume(&self) {
+        self.core.begin();
+    }
+
+    fn postsuspend(&self) {
+        self.core.end();
     }
 
     fn components(&self, visit: &mut dyn FnMut(&Component)) {
-        visit(&self.core.data);
-        if let Some(meta) = &self.core.meta {
+        visit(self.core.data());
+        if let Some(meta) = &self.core.parts.meta {
             visit(meta);
         }
+    }
+}
+
+impl Drop for Integrity {
+    /// A device that goes away with its table active closes as one that is suspended does.
+    fn drop(&mut self) {
+        self.core.end();
     }
 }

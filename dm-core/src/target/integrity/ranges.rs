@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 
 use crate::locks::lock;
 use crate::target::{Host, Work};
@@ -35,6 +35,17 @@ impl Ranges {
             state.taken.push(range);
         }
         work();
+    }
+
+    /// Takes `range`, and waits until it is free. Not to be called from a completion or a worker.
+    pub(super) fn hold(&self, range: Range<u64>) {
+        let (free, wait) = mpsc::sync_channel(1);
+        let work = move || {
+            // Who waits does not go away.
+            let _ = free.send(());
+        };
+        self.take(range, Box::new(work));
+        let _ = wait.recv();
     }
 
     /// Gives `range` back.

@@ -2,66 +2,49 @@
 //!
 //! Tags that share sectors with others' are read and written back under a lock of their own.
 
-use std::ops::Range;
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
-use smallvec::SmallVec;
-
-use crate::component::Component;
 use crate::errno::Errno;
-use crate::format::integrity::{Layout, TagHash};
+use crate::format::integrity::DISCARDED;
 use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
-use crate::target::Host;
-use crate::units::{SECTOR_BYTES, Sector, SectorRange};
+use crate::locks::lock;
+use crate::typed::integrity::Mode;
+use crate::units::{Sector, SectorRange};
 
-use super::ranges::Ranges;
+use super::core::{Core, Span, sectors, written};
 
-/// What a tag of a discarded block is full of.
-const DISCARDED: u8 = 0xf6;
-
-/// What all requests share.
-pub(super) struct Core {
-    pub(super) host: Arc<dyn Host>,
-    pub(super) layout: Layout,
-    pub(super) hash: Box<dyn TagHash>,
-    pub(super) data: Component,
-    /// The tags' own device.
-    pub(super) meta: Option<Component>,
-    /// Reads are compared with their tags.
-    pub(super) checks: bool,
-    pub(super) discards: bool,
-    /// The sector up to which there are tags, where they were not made for all.
-    pub(super) recalculated: Option<u64>,
-    pub(super) mismatches: AtomicU64,
-    pub(super) requests: Ranges,
-    /// Sectors of tags, in sectors of their device.
-    pub(super) tags: Ranges,
-}
-
-/// Where the tags of a run of blocks are.
-struct Span {
-    /// Sectors of the tags' device.
-    sectors: Range<u64>,
-    /// The first tag's first byte in them.
-    skip: usize,
-    bytes: usize,
-}
+/// Blocks that the journal has: where in a request, and their bytes.
+type Overlay = Vec<(usize, Vec<u8>)>;
 
 impl Core {
     /// Starts a request for whole blocks that lie in one area.
     pub(super) fn start(self: Arc<Self>, io: Io) {
-        let range = sectors(&io);
-        let core = self.clone();
-        let work = move || match io.op() {
-            IoOp::Read => core.read(io),
-            _ => {
-                let host = core.host.clone();
-                host.compute(Box::new(move || core.write(io)));
+        if let Some(errno) = self.failure() {
+            return io.complete(Err(errno.into()));
+        }
+        match (io.op(), &self.parts.journaling) {
+            (IoOp::Read, _) => {
+                let (core, range) = (self.clone(), sectors(&io));
+                let work = move || core.read(io);
+                self.requests.take(range, Box::new(work));
             }
-        };
-        self.requests.take(range, Box::new(work));
+            (IoOp::Discard, Some(_)) => self.keeper.discard(io),
+            // The range is taken when it is written to its place.
+            (_, Some(_)) => {
+                let core = self.clone();
+                self.host.compute(Box::new(move || core.journal(io)));
+            }
+            (_, None) => {
+                let (core, range) = (self.clone(), sectors(&io));
+                let work = move || {
+                    let host = core.host.clone();
+                    host.compute(Box::new(move || core.write_marked(io)));
+                };
+                self.requests.take(range, Box::new(work));
+            }
+        }
     }
 
     fn finish(&self, io: Io, result: IoResult) {
@@ -69,24 +52,38 @@ impl Core {
         io.complete(result);
     }
 
+    /// Puts a write into the journal.
+    fn journal(&self, io: Io) {
+        let data = written(&io);
+        let tags = self.tags_of(io.range().start().0, &data);
+        self.write_to_journal(io, data, tags);
+    }
+
     fn read(self: Arc<Self>, mut io: Io) {
-        let at = self.layout.data(io.range().start());
+        let at = self.layout().data(io.range().start());
+        // What comes into the journal from now on need not be seen.
+        let overlay = self.overlay(sectors(&io));
         let Ok(below) = Io::with_data(IoOp::Read, at, io.take_data()) else {
             return self.finish(io, Err(Errno::EIO.into()));
         };
         let core = self.clone();
-        self.data
+        self.data()
             .dev()
             .submit(below.on_complete(move |mut below, result| {
                 io.set_data(below.take_data());
+                let checks = core.parts.hash.is_some() && core.parts.mode != Mode::Recovery;
                 match result {
-                    Ok(()) if core.checks => core.read_tags(io),
+                    Ok(()) if checks => core.read_tags(io, overlay),
+                    Ok(()) => {
+                        lay_over(&mut io, &overlay);
+                        core.finish(io, Ok(()));
+                    }
                     result => core.finish(io, result),
                 }
             }));
     }
 
-    fn read_tags(self: Arc<Self>, io: Io) {
+    fn read_tags(self: Arc<Self>, mut io: Io, overlay: Overlay) {
         let span = self.span(&io);
         let Some(below) = span.read() else {
             return self.finish(io, Err(Errno::EIO.into()));
@@ -99,7 +96,9 @@ impl Core {
                 let there = gathered(below.take_data());
                 host.compute(Box::new(move || match result {
                     Ok(()) => {
-                        let result = core.compare(&io, &there[span.skip..][..span.bytes]);
+                        let there = &there[span.skip..][..span.bytes];
+                        let result = core.compare(&io, there, &overlay);
+                        lay_over(&mut io, &overlay);
                         core.finish(io, result);
                     }
                     result => core.finish(io, result),
@@ -107,49 +106,60 @@ impl Core {
             }));
     }
 
-    /// Whether a read's data has these tags.
-    fn compare(&self, io: &Io, there: &[u8]) -> IoResult {
-        let mut tag = vec![0; self.layout.tag_size()];
-        let mut result = Ok(());
-        let mut there = there.chunks_exact(tag.len());
-        self.each_block(io, |sector, block| {
-            let there = there.next().unwrap_or_default();
-            if result.is_err() || self.recalculated.is_some_and(|end| sector >= end) {
-                return;
+    /// Whether a read's data has these tags, but for what is laid over it.
+    fn compare(&self, io: &Io, there: &[u8], overlay: &Overlay) -> IoResult {
+        let size = self.layout().tag_size();
+        let (each, first) = (self.block_bytes(), io.range().start().0);
+        let tags = self.tags_of(first, &read_bytes(io));
+        if tags == there {
+            return Ok(());
+        }
+        let recalculated = self.recalculated();
+        let pairs = tags.chunks_exact(size).zip(there.chunks_exact(size));
+        for (at, (tag, there)) in pairs.enumerate() {
+            let discarded = self.parts.discards && there.iter().all(|byte| *byte == DISCARDED);
+            if tag == there || discarded || overlay.iter().any(|(place, _)| *place == at * each) {
+                continue;
             }
-            self.hash.tag(sector, block, &mut tag);
-            let discarded = self.discards && there.iter().all(|byte| *byte == DISCARDED);
-            if tag != there && !discarded {
-                self.mismatches.fetch_add(1, Ordering::Relaxed);
-                let device = self.data.number();
-                tracing::error!(%device, sector, "integrity: a tag is wrong");
-                result = Err(Errno::EILSEQ.into());
+            let sector = first + ((at as u64) << self.layout().block_shift());
+            if recalculated.is_some_and(|end| sector >= end) || self.is_stale(sector) {
+                continue;
             }
-        });
-        result
+            self.mismatches.fetch_add(1, Ordering::Relaxed);
+            let device = self.data().number();
+            tracing::error!(%device, sector, "integrity: a tag is wrong");
+            return Err(Errno::EILSEQ.into());
+        }
+        Ok(())
     }
 
-    fn write(self: Arc<Self>, mut io: Io) {
+    /// Whether the bitmap says that a sector's tag may be wrong.
+    fn is_stale(&self, sector: u64) -> bool {
+        let Some(bitmaps) = &self.parts.bitmaps else {
+            return false;
+        };
+        !lock(&bitmaps.bits).stale.none(sector..sector + 1)
+    }
+
+    /// Writes data and tags, behind the bit that says so.
+    fn write_marked(self: Arc<Self>, io: Io) {
+        let range = sectors(&io);
+        self.when_marked(range, |core, result| match result {
+            Ok(()) => core.write(io),
+            result => core.finish(io, result),
+        });
+    }
+
+    fn write(self: Arc<Self>, io: Io) {
         let range = io.range();
-        let mut tags = Vec::new();
-        if io.op() == IoOp::WriteZeroes {
-            let bytes = range.length().buffer_length().unwrap_or_default();
-            io.set_data(IoData::Write(SmallVec::from_buf([Bytes::from(vec![
-                0;
-                bytes
-            ])])));
-        }
-        let at = self.layout.data(range.start());
-        let below = if io.op() == IoOp::Discard {
-            tags.resize(self.span(&io).bytes, DISCARDED);
-            SectorRange::new(at, range.length()).map(Io::discard)
+        let at = self.layout().data(range.start());
+        let (tags, below) = if io.op() == IoOp::Discard {
+            let tags = vec![DISCARDED; self.span(&io).bytes];
+            (tags, SectorRange::new(at, range.length()).map(Io::discard))
         } else {
-            self.each_block(&io, |sector, block| {
-                let from = tags.len();
-                tags.resize(from + self.layout.tag_size(), 0);
-                self.hash.tag(sector, block, &mut tags[from..]);
-            });
-            Io::with_data(IoOp::Write, at, io.take_data()).ok()
+            let data = written(&io);
+            let tags = self.tags_of(range.start().0, &data);
+            (tags, Io::write(at, data).ok())
         };
         let Some(below) = below else {
             return self.finish(io, Err(Errno::EIO.into()));
@@ -157,16 +167,12 @@ impl Core {
         // Zeroes that must be stored keep their space: what is below is a write.
         let below = below.with_flags(io.flags() & IoFlags::FUA);
         let core = self.clone();
-        self.data
+        self.data()
             .dev()
-            .submit(below.on_complete(move |mut below, result| {
-                if io.op() == IoOp::Write {
-                    io.set_data(below.take_data());
-                }
-                match result {
-                    Ok(()) => core.store(io, tags),
-                    result => core.finish(io, result),
-                }
+            .submit(below.on_complete(move |_, result| match result {
+                // Without a hash, nobody gave tags.
+                Ok(()) if core.parts.hash.is_some() => core.store(io, tags),
+                result => core.finish(io, result),
             }));
     }
 
@@ -208,60 +214,31 @@ impl Core {
         self.tags.give(&span.sectors, &*self.host);
         self.finish(io, result);
     }
+}
 
-    fn meta(&self) -> &Component {
-        self.meta.as_ref().unwrap_or(&self.data)
+/// The bytes that a read got.
+fn read_bytes(io: &Io) -> Cow<'_, [u8]> {
+    match io.data() {
+        IoData::Read(buffers) if buffers.len() == 1 => Cow::Borrowed(&buffers[0]),
+        IoData::Read(buffers) => Cow::Owned(buffers.concat()),
+        _ => Cow::Borrowed(&[]),
     }
+}
 
-    fn span(&self, io: &Io) -> Span {
-        let range = io.range();
-        let first = self.layout.tag(range.start());
-        let blocks = range.length().0 / self.layout.block().0;
-        let bytes = blocks * self.layout.tag_size() as u64;
-        let unit = SECTOR_BYTES as u64;
-        Span {
-            sectors: first / unit..(first + bytes).div_ceil(unit),
-            skip: usize::try_from(first % unit).unwrap_or_default(),
-            bytes: usize::try_from(bytes).unwrap_or_default(),
+/// Puts blocks of the journal over what was read.
+fn lay_over(io: &mut Io, overlay: &Overlay) {
+    let IoData::Read(buffers) = io.data_mut() else {
+        return;
+    };
+    for (at, block) in overlay {
+        let (mut skip, mut rest) = (*at, &block[..]);
+        for buffer in buffers.iter_mut() {
+            let there = buffer.get_mut(skip..).unwrap_or_default();
+            let now = there.len().min(rest.len());
+            there[..now].copy_from_slice(&rest[..now]);
+            (skip, rest) = (skip.saturating_sub(buffer.len()), &rest[now..]);
         }
     }
-
-    /// Looks at each block of a request's data.
-    fn each_block(&self, io: &Io, mut look: impl FnMut(u64, &[u8])) {
-        let size = self.layout.block().buffer_length().unwrap_or(usize::MAX);
-        let mut sector = io.range().start().0;
-        let mut look = |block: &[u8]| {
-            look(sector, block);
-            sector += self.layout.block().0;
-        };
-        let whole: Vec<u8>;
-        let bytes: &[u8] = match io.data() {
-            IoData::Read(buffers) if buffers.len() == 1 => &buffers[0],
-            IoData::Write(buffers) if buffers.len() == 1 => &buffers[0],
-            IoData::Read(buffers) => {
-                whole = buffers.concat();
-                &whole
-            }
-            IoData::Write(buffers) => {
-                whole = buffers.concat();
-                &whole
-            }
-            IoData::None => &[],
-        };
-        bytes.chunks_exact(size).for_each(&mut look);
-    }
-}
-
-impl Span {
-    fn read(&self) -> Option<Io> {
-        let sectors = usize::try_from(self.sectors.end - self.sectors.start).ok()?;
-        let buffer = BytesMut::zeroed(sectors * SECTOR_BYTES);
-        Io::read(Sector(self.sectors.start), buffer).ok()
-    }
-}
-
-fn sectors(io: &Io) -> Range<u64> {
-    io.range().start().0..io.range().end().0
 }
 
 fn gathered(data: IoData) -> Vec<u8> {
