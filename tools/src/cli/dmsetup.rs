@@ -11,9 +11,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use clap::Command;
-
-use super::commands;
+use super::commands::{self, Verb};
 
 /// The program that this one is called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -325,10 +323,7 @@ fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
     let Some(verb) = verb else {
         return Order::Wrong("no command is given".into());
     };
-    let parser = commands::parser();
-    let known =
-        |parser: &Command, name: &str| -> Option<Command> { parser.find_subcommand(name).cloned() };
-    let Some(mut command) = known(&parser, &verb) else {
+    let Some(mut command) = commands::verb_of(&verb).map(Verb::parser) else {
         return Order::Wrong(format!("unknown command {verb:?}"));
     };
     let mut out = vec![verb.clone()];
@@ -336,14 +331,15 @@ fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
         let Some(word) = words.pop_front() else {
             return Order::Wrong(format!("{verb}: no subcommand is given"));
         };
-        command = match known(&command, &word) {
-            Some(command) => command,
+        command = match command.find_subcommand(&word) {
+            Some(command) => command.clone(),
             None => return Order::Wrong(format!("{verb}: unknown subcommand {word:?}")),
         };
         out.push(word);
     }
+    let globals = commands::globals();
     let takes = |name: &str| {
-        let mut of_verb = command.get_arguments().chain(parser.get_arguments());
+        let mut of_verb = command.get_arguments().chain(globals.get_arguments());
         of_verb.any(|argument| argument.get_long() == Some(name))
     };
     for (option, value) in options {

@@ -81,6 +81,7 @@ use crate::failure::Failure;
 use crate::output::{Answer, Format, talk, write_stdout};
 use crate::report::{Detail, help};
 
+use self::commands::Verb;
 use self::dmsetup::{Order, Personality};
 use self::session::Session;
 
@@ -141,10 +142,7 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
 
 fn obey(personality: Personality, matches: &ArgMatches) -> ExitCode {
     let Some((verb, arguments)) = matches.subcommand().and_then(|(name, arguments)| {
-        commands::COMMANDS
-            .iter()
-            .find(|verb| verb.name == name)
-            .map(|verb| (verb, arguments))
+        commands::verb_of(name).map(|verb| (verb, arguments))
     }) else {
         return ExitCode::from(2);
     };
@@ -202,14 +200,12 @@ fn usage(personality: Personality) {
     let program = personality.name();
     talk(&format!("Usage: {program} [OPTIONS] COMMAND [ARGUMENTS]"));
     talk("");
-    let mut parser = commands::parser();
+    let stats = || commands::verb_of("stats").map(Verb::parser);
     let all = match personality {
-        Personality::Dmstats => match parser.find_subcommand_mut("stats") {
-            Some(stats) => stats.clone(),
-            None => return,
-        },
-        _ => parser,
+        Personality::Dmstats => stats(),
+        _ => None,
     };
+    let all = all.unwrap_or_else(commands::parser);
     for verb in all.get_subcommands() {
         let about = verb
             .get_about()
