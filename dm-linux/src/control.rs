@@ -9,8 +9,9 @@ use dm_core::error::{DmError, ErrorKind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::abi::Call;
-use crate::abi::layout::{CONTROL, MISC_NAME};
+use crate::abi::layout::MISC_NAME;
 use crate::buffer::Buffer;
+use crate::devdir;
 use crate::sys::{self, Poller, Sys};
 
 /// Linux's control node, which is opened on first use and made then if it is missing.
@@ -67,7 +68,7 @@ pub enum ControlError {
 impl Control {
     /// The control node at its usual place, not opened yet.
     pub fn new() -> Control {
-        Control::at(CONTROL)
+        Control::at(devdir::control())
     }
 
     /// A control node at another place, not opened yet.

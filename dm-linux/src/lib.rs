@@ -12,6 +12,8 @@
 //! - [`dm_core::events`]: what happens to devices, as it happens, as on any driver.
 //! - [`udev`]: waiting for udev where it runs, with an end; [`Batch`] is one wait for many commands.
 //! - [`probe`]: whether there is a driver that this user can use.
+//! - [`devdir`]: the folder of nodes, if it is another than `/dev`.
+//! - [`extents`]: where a file's bytes are on its device.
 //! - [`readahead`]: how far the kernel reads ahead on a device.
 //!
 //! # Examples
@@ -89,6 +91,8 @@
 pub mod abi;
 pub mod buffer;
 pub mod control;
+pub mod devdir;
+pub mod extents;
 pub mod mangle;
 pub mod nodes;
 pub mod probe;

@@ -12,7 +12,7 @@ use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode};
 
-use crate::abi::layout::DIRECTORY;
+use crate::devdir;
 use crate::sys::{errno, make_node};
 use crate::udev::Change;
 
@@ -81,7 +81,7 @@ enum Found {
 impl Nodes {
     /// The usual folder.
     pub fn new(policy: NodePolicy) -> Nodes {
-        Nodes::at(DIRECTORY, policy)
+        Nodes::at(devdir::mapper(), policy)
     }
 
     /// Another folder.
@@ -95,7 +95,8 @@ impl Nodes {
     /// Whether nodes are this crate's to make now.
     pub fn ours(&self) -> bool {
         match self.policy {
-            NodePolicy::WithoutUdev => !Path::new(UDEV).exists(),
+            // Udev makes nodes in its own folder alone.
+            NodePolicy::WithoutUdev => !devdir::is_usual() || !Path::new(UDEV).exists(),
             NodePolicy::Always => true,
             NodePolicy::Never => false,
         }

@@ -7,9 +7,10 @@ use dm_core::error::DmError;
 use dm_core::version::Version;
 use rustix::fs::{self, FileType};
 
-use crate::abi::layout::{CONTROL, MISC_NAME};
+use crate::abi::layout::MISC_NAME;
 use crate::backend::Linux;
 use crate::control::{ControlError, misc_minor};
+use crate::devdir;
 use crate::udev::{Udev, Waiter};
 
 /// What there is of the driver.
@@ -65,9 +66,8 @@ pub fn usable() -> Result<Version, DmError> {
 /// # Errors
 /// As [`usable`].
 pub fn open_usable(waiter: impl Waiter + 'static) -> Result<Linux, DmError> {
-    let path = Path::new(CONTROL);
-    if look(path) == NodeFound::Nothing && registered().is_none() {
-        let path = path.into();
+    let path = devdir::control();
+    if look(&path) == NodeFound::Nothing && registered().is_none() {
         return Err(ControlError::NoNode { path }.into());
     }
     let linux = Linux::open_with(waiter)?;
@@ -91,7 +91,7 @@ fn is_admin(status: &str, uid_map: &str) -> bool {
 
 /// All that can be found out.
 pub fn probe() -> Probe {
-    let path = PathBuf::from(CONTROL);
+    let path = devdir::control();
     Probe {
         node: look(&path),
         registered: registered(),

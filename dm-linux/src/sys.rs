@@ -90,7 +90,7 @@ impl<S: Sys + ?Sized> Sys for Box<S> {
     }
 }
 
-pub(crate) use os::{ioctl, listener, make_node, open, probe_paths, semaphore};
+pub(crate) use os::{fiemap, ioctl, listener, make_node, open, probe_paths, semaphore};
 
 /// The same errno. Linux's numbers are ours; other systems get here only on the way to an error
 /// text.
@@ -110,7 +110,7 @@ mod os {
     use rustix::ffi::c_void;
     use rustix::fs::{self, FileType, Mode, OFlags};
     use rustix::io::Errno as OsErrno;
-    use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, opcode};
+    use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, Updater, opcode};
 
     use super::errno;
     use crate::abi::layout::{CONTROL_MAJOR, CONTROL_MINOR, HEADER, LETTER};
@@ -118,6 +118,7 @@ mod os {
     use crate::abi::{ByteOrder, Call};
     use crate::buffer::Buffer;
     use crate::control::{ControlError, misc_minor};
+    use crate::extents::Fiemap;
 
     /// The ioctl of a mapped device that tries its paths.
     const PROBE: Opcode = opcode::none(LETTER, 18);
@@ -194,6 +195,22 @@ mod os {
         let probe = unsafe { NoArg::<PROBE>::new() };
         // SAFETY: the same; nothing is read or written.
         unsafe { rustix::ioctl::ioctl(&device, probe) }.map_err(errno)
+    }
+
+    /// The ioctl of a file that tells its extents, `FS_IOC_FIEMAP`.
+    const FIEMAP: Opcode = opcode::read_write::<[u8; Fiemap::HEAD]>(b'f', 11);
+
+    /// Asks a file's file system for as many of its extents as there is room for.
+    pub(crate) fn fiemap(file: impl AsFd, map: &mut Fiemap) -> Result<(), Errno> {
+        map.room = Fiemap::ROOM;
+        // SAFETY:
+        // - "The opcode and the operand are what the file expects": this number means the same to
+        //   each file system, a `struct fiemap` with its extents behind it, whose layout `Fiemap` has.
+        // - "The memory accesses are sound": the kernel writes no more extents than `room` says, which
+        //   was just set to their number. Any bytes are a valid `Fiemap`.
+        let asking = unsafe { Updater::<FIEMAP, Fiemap>::new(map) };
+        // SAFETY: the same.
+        unsafe { rustix::ioctl::ioctl(file, asking) }.map_err(errno)
     }
 
     /// Opens the control node, and makes it first if it is missing.
@@ -403,12 +420,13 @@ mod os {
 
     use dm_core::devid::DevNo;
     use dm_core::errno::Errno;
-    use rustix::fd::OwnedFd;
+    use rustix::fd::{AsFd, OwnedFd};
     use rustix::fs::FileType;
 
     use crate::abi::Call;
     use crate::buffer::Buffer;
     use crate::control::ControlError;
+    use crate::extents::Fiemap;
 
     pub(crate) fn ioctl(_: &OwnedFd, _: Call, _: &mut Buffer) -> Result<(), Errno> {
         Err(Errno::ENOSYS)
@@ -423,6 +441,10 @@ mod os {
     }
 
     pub(crate) fn probe_paths(_: DevNo) -> Result<(), Errno> {
+        Err(Errno::ENOTTY)
+    }
+
+    pub(crate) fn fiemap(_: impl AsFd, _: &mut Fiemap) -> Result<(), Errno> {
         Err(Errno::ENOTTY)
     }
 

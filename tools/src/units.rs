@@ -10,6 +10,13 @@ pub(crate) struct Units {
     letter: char,
 }
 
+/// The digits that a text begins with, and the unit behind them.
+pub(crate) fn split_number(text: &str) -> Option<(u64, &str)> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit());
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    Some((number.parse().ok()?, unit))
+}
+
 /// Bytes of a sector.
 const SECTOR: f64 = 512.0;
 

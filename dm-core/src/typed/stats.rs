@@ -392,7 +392,7 @@ impl fmt::Display for Region {
             aux,
             features,
         } = self;
-        let (program, aux) = (EscapedWord(program), EscapedWord(aux));
+        // As the kernel has it: blanks are not escaped.
         write!(f, "{id}: {range} {step} {program} {aux}")?;
         words(f, features)
     }

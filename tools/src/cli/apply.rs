@@ -21,7 +21,7 @@ use crate::output::escape::printable;
 
 use super::commands::Run;
 use super::description::{Described, Description};
-use super::devices::{NODES, name};
+use super::devices::{name, nodes};
 use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{self, TableText};
@@ -208,7 +208,7 @@ fn same(one: &[TableLine], other: &[TableLine], all: &[DeviceEntry]) -> bool {
 /// The words of a line, with numbers in the place of devices' paths.
 fn meaning(params: &str, all: &[DeviceEntry]) -> Vec<String> {
     let number = |path: &str| {
-        let named = path.strip_prefix(NODES);
+        let named = path.strip_prefix(&*nodes());
         if let Some(entry) = all.iter().find(|entry| Some(entry.name.as_str()) == named) {
             return Some(entry.number.to_string());
         }

@@ -238,7 +238,9 @@ pub(super) fn globals() -> Command {
 pub(super) fn parser() -> Command {
     let verbs = COMMANDS.iter().map(|verb| {
         let command = Command::new(verb.name).about(verb.about);
-        command.aliases(verb.aliases.iter().copied()).defer(verb.arguments)
+        command
+            .aliases(verb.aliases.iter().copied())
+            .defer(verb.arguments)
     });
     globals()
         .about("The portable device mapper")

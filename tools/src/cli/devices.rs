@@ -8,6 +8,7 @@ use dm_core::command::{DeviceInfo, Slot};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::ErrorKind;
 use dm_core::names::{DmName, DmUuid};
+use dm_linux::devdir;
 use rustix::fs::{self, FileType};
 use serde_json::Value;
 
@@ -147,6 +148,11 @@ impl Devices {
         Ok(selected)
     }
 
+    /// The words that say which devices are meant.
+    pub(super) fn words(&self) -> &[String] {
+        &self.devices
+    }
+
     /// Whether any was said.
     pub(super) fn are_said(&self) -> bool {
         !self.devices.is_empty() || self.key.uuid.is_some() || self.key.major.is_some()
@@ -198,18 +204,27 @@ enum Gone {
     Ignored,
 }
 
-/// Where the nodes are that have their devices' names.
-pub(super) const NODES: &str = "/dev/mapper/";
+/// Where the nodes are that have their devices' names, with a slash at the end.
+pub(super) fn nodes() -> String {
+    format!("{}/", devdir::mapper().display())
+}
+
+/// A name that is said as its node's path. The engine's devices have such paths, too, but no nodes
+/// that could be elsewhere.
+fn of_node(text: &str) -> Option<&str> {
+    let usual = || text.strip_prefix("/dev/mapper/");
+    text.strip_prefix(&*nodes()).or_else(usual)
+}
 
 /// Reads a device's name, which may be said as its node's path.
 pub(super) fn name(text: &str) -> Result<DmName, Failure> {
-    let name = text.strip_prefix(NODES).unwrap_or(text);
+    let name = of_node(text).unwrap_or(text);
     DmName::new(name).map_err(|error| Failure::usage(format!("{text:?}: {error}")))
 }
 
 /// Reads which device is meant: its name, or the path of any node that a kernel's device has.
 pub(super) fn device(session: &Session, text: &str) -> Result<DevId, Failure> {
-    let named = text.starts_with(NODES) || !text.starts_with('/');
+    let named = of_node(text).is_some() || !text.starts_with('/');
     if named || *session.place()? != Place::Kernel {
         return name(text).map(DevId::from);
     }

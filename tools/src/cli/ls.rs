@@ -17,7 +17,7 @@ use crate::output::{Answer, human, json};
 use crate::stack::{Device, Stack, Way, block_name, kernel_name};
 
 use super::commands::Run;
-use super::devices::NODES;
+use super::devices::nodes;
 use super::session::Session;
 
 /// The devices are to be listed.
@@ -135,7 +135,7 @@ fn execute(command: &str, entry: &DeviceEntry) -> Result<(), Failure> {
     };
     let name = dm_linux::mangle::mangle(entry.name.as_str());
     let name = name.unwrap_or_else(|_| entry.name.as_str().into());
-    let path = format!("{NODES}{name}");
+    let path = format!("{}{name}", nodes());
     Command::new(program)
         .args(words)
         .arg(path)

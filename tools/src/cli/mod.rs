@@ -92,6 +92,11 @@ pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let program = arguments.next().unwrap_or_default();
     let personality = Personality::of(&program.to_string_lossy());
+    if let Some(dev) = std::env::var_os("DM_DEV_DIR").filter(|dev| !dev.is_empty())
+        && let Err(error) = dm_linux::devdir::set(dev)
+    {
+        return wrong(personality, &format!("DM_DEV_DIR: {error}"));
+    }
     if personality == Personality::Own {
         return match commands::parser().try_get_matches() {
             Ok(matches) => obey(personality, &matches),
@@ -141,9 +146,10 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
 };
 
 fn obey(personality: Personality, matches: &ArgMatches) -> ExitCode {
-    let Some((verb, arguments)) = matches.subcommand().and_then(|(name, arguments)| {
-        commands::verb_of(name).map(|verb| (verb, arguments))
-    }) else {
+    let Some((verb, arguments)) = matches
+        .subcommand()
+        .and_then(|(name, arguments)| commands::verb_of(name).map(|verb| (verb, arguments)))
+    else {
         return ExitCode::from(2);
     };
     let session = match Session::new(matches, verb.name) {

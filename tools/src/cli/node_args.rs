@@ -14,7 +14,7 @@ use dm_linux::nodes::{NodePolicy, Nodes};
 use crate::backend::Place;
 use crate::failure::Failure;
 
-use super::devices::NODES;
+use super::devices::nodes;
 use super::session::Session;
 
 /// What a new device's node is like.
@@ -105,7 +105,7 @@ impl NodeArgs {
         let any = uid.is_some() || gid.is_some() || mode.is_some();
         if any && !session.is_dry() && *session.place()? == Place::Kernel {
             let name = mangle(info.name.as_str()).map_err(DmError::from)?;
-            let path = PathBuf::from(format!("{NODES}{name}"));
+            let path = PathBuf::from(format!("{}{name}", nodes()));
             let failed = |error| Failure::io("change", &path, &error);
             chown(&path, *uid, *gid).map_err(failed)?;
             if let Some(mode) = mode {

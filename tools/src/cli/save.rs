@@ -12,7 +12,7 @@ use crate::output::Answer;
 
 use super::commands::Run;
 use super::description::{Described, Description};
-use super::devices::{Devices, NODES};
+use super::devices::{Devices, nodes};
 use super::session::Session;
 
 /// Devices that are to be described, for dmctl apply.
@@ -66,7 +66,7 @@ fn by_name(line: &mut TableLine, all: &[DeviceEntry]) {
         let entry = all.iter().find(|entry| Some(entry.number) == number);
         changed |= entry.is_some();
         words.push(match entry {
-            Some(entry) => EscapedWord(&format!("{NODES}{}", entry.name)).to_string(),
+            Some(entry) => EscapedWord(&format!("{}{}", nodes(), entry.name)).to_string(),
             None => EscapedWord(&word.text).to_string(),
         });
     }

@@ -1,10 +1,12 @@
 //! All regions of a device, and its groups.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dm_core::command::DeviceInfo;
 use dm_core::error::{DmError, ErrorKind};
+use dm_core::table::EscapedWord;
 use dm_core::typed::stats::{self, Message, Print};
 use dm_core::typed::{Reader, Text};
 use dm_core::units::Sector;
@@ -51,7 +53,7 @@ impl Set {
         let reply = tell(dm, info, &message)?;
         let mut regions = Vec::new();
         for line in reply.lines().filter(|line| !line.is_empty()) {
-            let listed = read::<stats::Region>(line)?;
+            let listed = read::<stats::Region>(&in_words(line))?;
             regions.push(Rc::new(Region::new(&listed)));
         }
         let groups = regions.iter().filter_map(|region| region.leads.clone());
@@ -188,10 +190,47 @@ pub(crate) fn tell(dm: &Driver, info: &DeviceInfo, message: &Message) -> Result<
     Ok(reply.unwrap_or_default())
 }
 
+/// A region's line, with backslashes before the blanks in what the program says of it: the driver
+/// writes none, and the features behind it are known.
+fn in_words(line: &str) -> Cow<'_, str> {
+    let fields = line.match_indices(' ').map(|(at, _)| at + 1).nth(3);
+    let Some((head, rest)) = fields.map(|at| line.split_at(at)) else {
+        return line.into();
+    };
+    let is_feature = |word: &str| word == "precise_timestamps" || word.starts_with("histogram:");
+    let mut aux = rest;
+    while let Some((before, last)) = aux.rsplit_once(' ')
+        && is_feature(last)
+    {
+        aux = before;
+    }
+    let features = &rest[aux.len()..];
+    format!("{head}{}{features}", EscapedWord(aux)).into()
+}
+
 fn read<T: Text>(line: &str) -> Result<T, DmError> {
     let mut reader = Reader::new(line);
     T::read(&mut reader).map_err(|error| {
         let reason = format!("the driver says of its counters {line:?}: {error}");
         DmError::because(ErrorKind::Protocol, reason)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_in_what_a_region_says_are_its_own() {
+        let listed = |line: &str| read::<stats::Region>(&in_words(line)).unwrap();
+        let region = listed("3: 8+16 16 dmstats DMS_GROUP=\"a b\tc\":3-4#- precise_timestamps");
+        assert_eq!(region.aux, "DMS_GROUP=\"a b\tc\":3-4#-");
+        assert_eq!(region.features, ["precise_timestamps"]);
+        let region = listed("0: 0+8 8 - back\\slash histogram:1,2");
+        assert_eq!(
+            (region.aux.as_str(), region.features.len()),
+            ("back\\slash", 1)
+        );
+        assert_eq!(listed("0: 0+8 8 - -").aux, "-");
+    }
 }

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 use super::commands::Run;
+use super::offline::text::fill_random;
 use super::session::Session;
 
 /// What is to be done with a volume or its header.
@@ -98,5 +99,5 @@ fn failed(error: LuksError) -> Failure {
 
 /// Bytes that nobody can guess.
 fn random(bytes: &mut [u8]) -> Result<(), dm_core::errno::Errno> {
-    getrandom::fill(bytes).map_err(|_| dm_core::errno::Errno::EIO)
+    fill_random(bytes).map_err(|_| dm_core::errno::Errno::EIO)
 }

@@ -1,8 +1,7 @@
 //! Bytes as the command line and people write them.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::str::FromStr;
 
 /// Bytes in hexadecimal; `-` for none.
@@ -88,7 +87,7 @@ fn digits(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 /// Fills `bytes` from the system's source of randomness.
 pub(in crate::cli) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
-    File::open("/dev/urandom")?.read_exact(bytes)
+    getrandom::fill(bytes).map_err(io::Error::from)
 }
 
 #[cfg(test)]

@@ -137,15 +137,10 @@ impl Delete {
             let said = self.which.is_said();
             said.map_err(|failure| failure.hint("--groupid means a group's regions"))?;
         }
-        let mut gone = Vec::new();
-        let text = &mut answer.text;
-        let done = self.devices.each(session, |info| {
+        self.devices.each(session, answer, "deleted", |text, info| {
             let regions = self.on(session, text, info)?;
-            gone.push(json!({ "name": info.name.as_str(), "deleted": regions }));
-            Ok(())
-        });
-        answer.field("deleted", gone);
-        done
+            Ok(json!({ "name": info.name.as_str(), "deleted": regions }))
+        })
     }
 
     fn on(

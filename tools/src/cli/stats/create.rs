@@ -9,10 +9,11 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::output::Answer;
 use crate::stats::{self as counted, PROGRAM, Set};
-use crate::units::Factor;
+use crate::units::{Factor, split_number};
 
 use super::super::session::Session;
-use super::Changed;
+use super::filemap::{self, Mapped};
+use super::{Changed, group, region_number};
 
 /// Regions to be counted in.
 #[derive(Debug, Args)]
@@ -34,10 +35,10 @@ pub(super) struct Create {
     /// A region for each line of the device's table
     #[arg(long, conflicts_with_all = ["start", "length"])]
     segments: bool,
-    /// Do not make a group of the regions of --segments
+    /// Do not make a group of the regions of --segments or --filemap
     #[arg(long)]
     nogroup: bool,
-    /// The name of the group of --segments
+    /// The name of the group of --segments, or of --filemap instead of the file's
     #[arg(long, conflicts_with = "nogroup")]
     alias: Option<String>,
     /// Count times in nanoseconds
@@ -55,19 +56,12 @@ pub(super) struct Create {
     /// What to say of the region
     #[arg(long)]
     userdata: Option<String>,
-    /// A region for each extent of a file
-    #[arg(long)]
+    /// A region for each extent of a file, which stands in the place of DEV
+    #[arg(long, conflicts_with_all = ["start", "length", "areas", "areasize", "segments", "userdata"])]
     filemap: bool,
-}
-
-/// A file whose regions are to follow it.
-#[derive(Debug, Args)]
-pub(super) struct UpdateFilemap {
-    /// The file
-    file: String,
-    /// The group of its regions
+    /// Do not say that a file which changes is not followed
     #[arg(long)]
-    groupid: Option<u64>,
+    nomonitor: bool,
 }
 
 /// The bounds of a histogram in nanoseconds.
@@ -77,11 +71,7 @@ struct Bounds(Vec<u64>);
 /// Sectors: a number of them, or of a unit.
 fn sectors(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size: a number of sectors, or a number with a unit");
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let (number, unit) = split_number(text).ok_or_else(wrong)?;
     let mut letters = unit.chars();
     match (letters.next(), letters.next()) {
         (None, _) => Ok(number),
@@ -101,10 +91,7 @@ fn bounds(text: &str) -> Result<Bounds, String> {
     let mut bounds = Vec::new();
     for word in text.split(',') {
         let wrong = || format!("{word:?} is no bound such as 10ms");
-        let digits = word
-            .find(|letter: char| !letter.is_ascii_digit())
-            .unwrap_or(word.len());
-        let (number, unit) = word.split_at(digits);
+        let (number, unit) = split_number(word).ok_or_else(wrong)?;
         let scale: u64 = match unit {
             "" | "ns" => 1,
             "us" => 1_000,
@@ -112,7 +99,6 @@ fn bounds(text: &str) -> Result<Bounds, String> {
             "s" => 1_000_000_000,
             _ => return Err(wrong()),
         };
-        let number: u64 = number.parse().map_err(|_| wrong())?;
         let bound = number.checked_mul(scale).ok_or_else(wrong)?;
         if bounds.last().is_some_and(|last| *last >= bound) {
             return Err("bounds rise".into());
@@ -124,21 +110,16 @@ fn bounds(text: &str) -> Result<Bounds, String> {
 
 impl Create {
     pub(super) fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        if self.filemap {
-            return Err(no_filemaps());
-        }
         if self.programid.as_deref() == Some("") && !self.force {
             return Err(Failure::usage("a region without a program needs --force"));
         }
-        let mut made = Vec::new();
-        let (text, devices) = (&mut answer.text, &self.devices);
-        let done = devices.each(session, |info| {
+        if self.filemap {
+            return self.map_files(session, answer);
+        }
+        self.devices.each(session, answer, "created", |text, info| {
             let regions = self.on(session, text, info)?;
-            made.push(json!({ "name": info.name.as_str(), "regions": regions }));
-            Ok(())
-        });
-        answer.field("created", made);
-        done
+            Ok(json!({ "name": info.name.as_str(), "regions": regions }))
+        })
     }
 
     /// Makes the regions of a device, and gives their numbers.
@@ -168,7 +149,9 @@ impl Create {
         };
         let mut regions = Vec::new();
         for range in ranges {
-            let region = self.one(session, info, range)?;
+            let Some(region) = self.one(session, info, range)? else {
+                continue;
+            };
             let length = range.map_or(whole, |range| range.length);
             let areas = match (self.areasize, self.areas) {
                 (Some(size), _) => length.div_ceil(size.max(1)).max(1),
@@ -180,12 +163,12 @@ impl Create {
             ));
             regions.push(region);
         }
-        if self.segments && !self.nogroup {
+        if self.segments && !self.nogroup && !regions.is_empty() {
             let list: Vec<String> = regions.iter().map(u64::to_string).collect();
             let list = list.join(",");
             let set = Set::list(dm, info, None)?;
             let alias = self.alias.as_deref();
-            let group = super::group::make(session, info, &set, &list, alias)?;
+            let group = group::make(session, info, &set, &list, alias)?;
             let with = alias
                 .map(|alias| format!(" with alias {alias}"))
                 .unwrap_or_default();
@@ -196,53 +179,136 @@ impl Create {
         Ok(regions)
     }
 
+    /// Makes a region, and gives its number.
     fn one(
         &self,
         session: &Session,
         info: &DeviceInfo,
         range: Option<stats::Range>,
-    ) -> Result<u64, Failure> {
-        let mut create = stats::Create::whole();
-        create.range = range;
-        create.step = match (self.areasize, self.areas) {
-            (Some(size), _) => Step::Sectors(size),
-            (None, areas) => Step::Areas(areas.unwrap_or(1)),
+    ) -> Result<Option<u64>, Failure> {
+        let bounds = self.bounds.as_ref().map(|Bounds(bounds)| &**bounds);
+        let bounds = bounds.unwrap_or_default();
+        // The kernel counts in milliseconds unless it is to be precise.
+        let fine = bounds.iter().any(|bound| !bound.is_multiple_of(1_000_000));
+        let region = NewRegion {
+            range,
+            step: match (self.areasize, self.areas) {
+                (Some(size), _) => Step::Sectors(size),
+                (None, areas) => Step::Areas(areas.unwrap_or(1)),
+            },
+            precise: self.precise || fine,
+            bounds,
+            program: self.programid.as_deref().unwrap_or(PROGRAM),
+            user_data: self.userdata.as_deref().unwrap_or_default(),
         };
-        if let Some(Bounds(bounds)) = &self.bounds {
-            // The kernel counts in milliseconds unless it is to be precise.
-            let fine = bounds.iter().any(|bound| !bound.is_multiple_of(1_000_000));
-            create.precise = self.precise || fine;
-            let scale = if create.precise { 1 } else { 1_000_000 };
-            create.histogram = bounds.iter().map(|bound| bound / scale).collect();
+        region.make(session, info)
+    }
+
+    /// Makes the regions of files' extents.
+    fn map_files(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        let files = self.devices.words();
+        if files.is_empty() {
+            return Err(Failure::usage("no file is named"));
         }
-        create.precise |= self.precise;
-        let program = self.programid.as_deref().unwrap_or(PROGRAM);
-        create.program = Some(if program.is_empty() { "-" } else { program }.to_owned());
-        let user_data = self.userdata.as_deref().filter(|text| !text.is_empty());
-        create.aux = Some(user_data.unwrap_or("-").to_owned());
+        let (mut made, mut failures) = (Vec::new(), Vec::new());
+        for file in files {
+            match self.map(session, &mut answer.text, file) {
+                Ok(regions) => made.push(json!({ "name": file, "regions": regions })),
+                Err(failure) => failures.push(failure.about("stats", Some(file.clone()))),
+            }
+        }
+        answer.field("created", made);
+        Failure::all(failures)
+    }
+
+    /// Makes the regions of a file's extents, all or none.
+    fn map(&self, session: &Session, text: &mut String, file: &str) -> Result<Vec<u64>, Failure> {
+        let mapped = Mapped::of(session, file)?;
+        let dm = session.dm()?;
+        let mut regions = Vec::new();
+        let delete = |regions: &[u64]| {
+            for region in regions.iter().filter_map(|id| region_number(*id).ok()) {
+                // The failure that led here is what is said.
+                let _ = counted::tell(dm, &mapped.info, &Message::Delete(region));
+            }
+        };
+        for range in &mapped.extents {
+            match self.one(session, &mapped.info, Some(*range)) {
+                Ok(region) => regions.extend(region),
+                Err(failure) => {
+                    delete(&regions);
+                    return Err(failure);
+                }
+            }
+        }
+        if self.nogroup {
+            for region in &regions {
+                text.push_str(&format!(
+                    "{file}: Created new region with 1 area as region ID {region}\n"
+                ));
+            }
+            return Ok(regions);
+        }
+        if !regions.is_empty() {
+            let list: Vec<String> = regions.iter().map(u64::to_string).collect();
+            let set = Set::list(dm, &mapped.info, None)?;
+            let alias = self.alias.as_deref().unwrap_or(&mapped.name);
+            let group = group::make(session, &mapped.info, &set, &list.join(","), Some(alias));
+            let group = group.inspect_err(|_| delete(&regions))?;
+            let count = regions.len();
+            text.push_str(&format!(
+                "{file}: Created new group with {count} region(s) as group ID {group}.\n"
+            ));
+            if !self.nomonitor {
+                filemap::not_followed(file);
+            }
+        }
+        Ok(regions)
+    }
+}
+
+/// A region that is to be made.
+pub(super) struct NewRegion<'a> {
+    /// Its sectors; without, all.
+    pub(super) range: Option<stats::Range>,
+    /// How it is divided.
+    pub(super) step: Step,
+    /// Whether times are counted in nanoseconds.
+    pub(super) precise: bool,
+    /// The bounds of its histogram in nanoseconds.
+    pub(super) bounds: &'a [u64],
+    /// Whose it is.
+    pub(super) program: &'a str,
+    /// What the user says of it.
+    pub(super) user_data: &'a str,
+}
+
+impl NewRegion<'_> {
+    /// Makes it, and gives its number, unless nothing is to be done.
+    pub(super) fn make(
+        &self,
+        session: &Session,
+        info: &DeviceInfo,
+    ) -> Result<Option<u64>, Failure> {
+        let or_none = |text: &str| Some(if text.is_empty() { "-" } else { text }.to_owned());
+        let scale = if self.precise { 1 } else { 1_000_000 };
+        let mut create = stats::Create::whole();
+        create.range = self.range;
+        create.step = self.step;
+        create.precise = self.precise;
+        create.histogram = self.bounds.iter().map(|bound| bound / scale).collect();
+        create.program = or_none(self.program);
+        create.aux = or_none(self.user_data);
         let reply = counted::tell(session.dm()?, info, &Message::Create(create))?;
+        if session.is_dry() {
+            return Ok(None);
+        }
         let number = reply.trim().parse();
-        number.map_err(|_| {
+        number.map(Some).map_err(|_| {
             let reason = format!("a new region was answered with {reply:?}");
             DmError::because(ErrorKind::Protocol, reason).into()
         })
     }
-}
-
-impl UpdateFilemap {
-    pub(super) fn run(self, _: &Session, _: &mut Answer) -> Result<(), Failure> {
-        let UpdateFilemap { file, groupid } = self;
-        Err(no_filemaps().about(
-            "update_filemap",
-            Some(groupid.map_or(file, |id| id.to_string())),
-        ))
-    }
-}
-
-fn no_filemaps() -> Failure {
-    let reason = "regions that follow a file are not built";
-    let failure = Failure::because(ErrorKind::Unsupported, reason);
-    failure.hint("filefrag -v shows a file's extents, and --start and --length count in one")
 }
 
 #[cfg(test)]

@@ -39,43 +39,34 @@ pub(super) struct Ungroup {
 impl Group {
     pub(super) fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let dm = session.dm()?;
-        let mut made = Vec::new();
-        let text = &mut answer.text;
-        let done = self.devices.each(session, |info| {
+        self.devices.each(session, answer, "grouped", |text, info| {
             let set = Set::list(dm, info, None)?;
             let id = make(session, info, &set, &self.regions, self.alias.as_deref())?;
             let (regions, name) = (&self.regions, &info.name);
             text.push_str(&format!(
                 "Grouped regions {regions} as group ID {id} on {name}\n"
             ));
-            made.push(json!({ "name": name.as_str(), "group": id }));
-            Ok(())
-        });
-        answer.field("grouped", made);
-        done
+            Ok(json!({ "name": name.as_str(), "group": id }))
+        })
     }
 }
 
 impl Ungroup {
     pub(super) fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let dm = session.dm()?;
-        let mut names = Vec::new();
-        let text = &mut answer.text;
-        let done = self.devices.each(session, |info| {
-            let set = Set::list(dm, info, None)?;
-            set.group(self.groupid)
-                .ok_or_else(|| missing(self.groupid))?;
-            let first = set
-                .region(self.groupid)
-                .ok_or_else(|| missing(self.groupid))?;
-            say(session, info, first, None)?;
-            let (id, name) = (self.groupid, &info.name);
-            text.push_str(&format!("Removed group ID {id} on {name}\n"));
-            names.push(name.to_string());
-            Ok(())
-        });
-        answer.field("ungrouped", names);
-        done
+        self.devices
+            .each(session, answer, "ungrouped", |text, info| {
+                let set = Set::list(dm, info, None)?;
+                set.group(self.groupid)
+                    .ok_or_else(|| missing(self.groupid))?;
+                let first = set
+                    .region(self.groupid)
+                    .ok_or_else(|| missing(self.groupid))?;
+                say(session, info, first, None)?;
+                let (id, name) = (self.groupid, &info.name);
+                text.push_str(&format!("Removed group ID {id} on {name}\n"));
+                Ok(json!(name.as_str()))
+            })
     }
 }
 
@@ -93,12 +84,8 @@ pub(super) fn make(
     alias: Option<&str>,
 ) -> Result<u64, Failure> {
     let members: Members = regions.parse().map_err(Failure::usage)?;
-    if alias
-        .is_some_and(|alias| alias.contains(['"', ':', '#']) || alias.contains(char::is_whitespace))
-    {
-        return Err(Failure::usage(
-            "an alias has no blanks, quotes, colons or #",
-        ));
+    if alias.is_some_and(|alias| alias.contains(['"', ':', '#', '\n'])) {
+        return Err(Failure::usage("an alias has no quotes, colons or #"));
     }
     for id in &members.0 {
         if set.region(*id).is_none() {
@@ -145,7 +132,7 @@ pub(super) fn leave(
 }
 
 /// Writes what a region says of itself: its group, and what the user says.
-fn say(
+pub(super) fn say(
     session: &Session,
     info: &DeviceInfo,
     region: &Region,

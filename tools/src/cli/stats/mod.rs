@@ -2,11 +2,13 @@
 
 mod change;
 mod create;
+mod filemap;
 mod group;
 mod report;
 
 use clap::{Args, Subcommand};
 use dm_core::command::{DeviceInfo, Slot};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -40,9 +42,9 @@ enum Action {
     Group(group::Group),
     /// Look at each region of a group alone
     Ungroup(group::Ungroup),
-    /// Follow the extents of a file
+    /// Make the regions of a file those of its extents again
     #[command(name = "update_filemap")]
-    UpdateFilemap(create::UpdateFilemap),
+    UpdateFilemap(filemap::UpdateFilemap),
 }
 
 impl Run for Stats {
@@ -72,11 +74,19 @@ struct Changed {
 }
 
 impl Changed {
-    /// Does something to each device that was said, or to all if that was said.
+    /// What was said in the place of devices.
+    fn words(&self) -> &[String] {
+        self.devices.words()
+    }
+
+    /// Does something to each device that was said, or to all if that was said. `act` adds to the
+    /// text and says what it did, which `key` of the document gets; also if it fails for some.
     fn each(
         &self,
         session: &Session,
-        mut act: impl FnMut(&DeviceInfo) -> Result<(), Failure>,
+        answer: &mut Answer,
+        key: &str,
+        mut act: impl FnMut(&mut String, &DeviceInfo) -> Result<Value, Failure>,
     ) -> Result<(), Failure> {
         let dm = session.dm()?;
         let devices = match self.alldevices {
@@ -93,9 +103,14 @@ impl Changed {
                     false => failure,
                 })?,
         };
-        each(session, devices, |device| {
-            act(&dm.info(device, Slot::Active)?)
-        })
+        let mut done = Vec::new();
+        let ended = each(session, devices, |device| {
+            let info = dm.info(device, Slot::Active)?;
+            done.push(act(&mut answer.text, &info)?);
+            Ok(())
+        });
+        answer.field(key, done);
+        ended
     }
 }
 
