@@ -7,17 +7,58 @@ mod common;
 use common::Home;
 use serde_json::Value;
 
+/// The words of JSON Schema that the schema may have, and that are checked here.
+const WORDS: &[&str] = &[
+    "$ref",
+    "additionalProperties",
+    "anyOf",
+    "const",
+    "description",
+    "enum",
+    "items",
+    "oneOf",
+    "properties",
+    "required",
+    "type",
+];
+
 /// Checks a value against a schema, as far as ours goes, and says where it is wrong.
 fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(), String> {
+    for word in schema.as_object().unwrap().keys() {
+        let head = place == "$" && ["$schema", "$defs", "title"].contains(&word.as_str());
+        assert!(head || WORDS.contains(&word.as_str()), "unknown: {word}");
+    }
     if let Some(name) = schema["$ref"].as_str() {
-        let name = name.strip_prefix("#/$defs/").unwrap();
-        return check(root, &root["$defs"][name], value, place);
+        return check(root, resolved(root, name), value, place);
+    }
+    if let Some(all) = schema["oneOf"].as_array() {
+        // Of the verbs' documents, the command says which one is meant.
+        let meant = |of: &&Value| {
+            let of = resolved(root, of["$ref"].as_str().unwrap());
+            of["properties"]["command"]["const"] == value["command"]
+        };
+        let meant = all
+            .iter()
+            .find(meant)
+            .ok_or(format!("{place}: {} is no verb", value["command"]))?;
+        return check(root, meant, value, place);
+    }
+    if let Some(all) = schema["anyOf"].as_array() {
+        let wrong: Vec<String> = all
+            .iter()
+            .filter_map(|of| check(root, of, value, place).err())
+            .collect();
+        return match wrong.len() < all.len() {
+            true => Ok(()),
+            false => Err(wrong.join("; or ")),
+        };
     }
     let is = |kind: &str| match kind {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("the schema has the type {other}"),
@@ -44,9 +85,14 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
             return Err(format!("{place}: {name} is missing"));
         }
     }
-    for (name, of) in schema["properties"].as_object().into_iter().flatten() {
-        if let Some(value) = value.get(name) {
-            check(root, of, value, &format!("{place}.{name}"))?;
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let place = format!("{place}.{name}");
+        match schema["properties"].get(name) {
+            Some(of) => check(root, of, value, &place)?,
+            None if schema["additionalProperties"] == false => {
+                return Err(format!("{place} is not in the schema"));
+            }
+            None => {}
         }
     }
     for (at, item) in value.as_array().into_iter().flatten().enumerate() {
@@ -57,63 +103,142 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str) -> Result<(),
     Ok(())
 }
 
+fn resolved<'a>(root: &'a Value, name: &str) -> &'a Value {
+    let found = root.pointer(name.strip_prefix('#').unwrap());
+    found.unwrap_or_else(|| panic!("there is no {name}"))
+}
+
 fn schema() -> Value {
     serde_json::from_str(include_str!("../../docs/schema.json")).unwrap()
 }
+
+/// What is asked: each verb, in an order in which devices come and go; `IMAGE` is a file.
+const LINES: &[&str] = &[
+    "create low --uuid U --table|0 32 linear IMAGE 0\n32 8 zero",
+    "create top --table|0 16 linear /dev/mapper/low 8",
+    "create --concise|one,,,,0 8 zero;two,,,,0 8 error",
+    "ls",
+    "ls --target linear",
+    "ls --tree",
+    "info",
+    "info top",
+    "info -c",
+    "info -c -o name,minor,devs_used,names_using_dev -S minor>=0",
+    "info -c --count 2 --interval 0 -o name",
+    "table",
+    "table --concise",
+    "status",
+    "deps",
+    "tree",
+    "graph",
+    "graph --format dot",
+    "save",
+    "measure",
+    "targets",
+    "target-version linear",
+    "version",
+    "doctor",
+    "splitname vg-lv",
+    "export top",
+    "daemon --status",
+    "explain top",
+    "explain --target striped",
+    "check --table|0 8 zero",
+    "check --table|0 8 linear",
+    "stats create top --areas 2",
+    "stats create low",
+    "stats create low",
+    "stats group low --regions 0,1 --alias both",
+    "stats list",
+    "stats report --count 1",
+    "stats print top --allregions",
+    "stats clear top --allregions",
+    "stats ungroup low --groupid 0",
+    "stats delete low --allregions",
+    "stats create --filemap IMAGE",
+    "top --count 1 --interval 0.1",
+    "suspend top",
+    "resume top",
+    "load top --table|0 16 error",
+    "clear top",
+    "rename top tip",
+    "message tip 0 hi",
+    "setgeometry tip 1 1 16 0",
+    "wipe_table tip",
+    "wait tip 9",
+    "mknodes",
+    "mangle",
+    "man create",
+    "completions bash",
+    "completions --names",
+    "label check IMAGE",
+    "label plan IMAGE",
+    "plist IMAGE",
+    "udevcookies",
+    "udevflags 0xd4d0001",
+    "udevcomplete 0xd4d0001",
+    "udevreleasecookie 0xd4d0001",
+    "watch --seconds 0",
+    "apply --dry-run /dev/null",
+    "apply --prune /dev/null",
+    "remove low nope",
+    "info nope",
+    "create bad --table|0 8 nosuch",
+    "nosuch",
+    "remove_all",
+];
+
+/// Verbs that no line above says, and why.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("integrity", "its own tests read its documents"),
+    ("luks", "its own tests read its documents"),
+    ("verity", "its own tests read its documents"),
+    ("quickstart", "it prints for people"),
+    ("run", "it serves until it is ended"),
+    (
+        "udevcomplete_all",
+        "it would take other tests' cookies away",
+    ),
+    ("udevcreatecookie", "it leaves a semaphore"),
+];
 
 #[test]
 fn every_verbs_document_keeps_to_the_schema() {
     let home = Home::new();
     let image = home.image("disk.img", 64);
     let image = image.to_str().unwrap();
-    let table = format!("0 32 linear {image} 0\n32 8 zero");
     let schema = schema();
-    for words in [
-        vec!["create", "low", "--uuid", "U", "--table", &table],
-        vec!["create", "top", "--table", "0 16 linear /dev/mapper/low 8"],
-        vec!["ls"],
-        vec!["ls", "--tree"],
-        vec!["info"],
-        vec!["info", "-c"],
-        vec![
-            "info",
-            "-c",
-            "-o",
-            "name,minor,devs_used,names_using_dev",
-            "-S",
-            "minor>=0",
-        ],
-        vec!["table"],
-        vec!["status"],
-        vec!["deps"],
-        vec!["tree"],
-        vec!["graph"],
-        vec!["graph", "--format", "dot"],
-        vec!["save"],
-        vec!["targets"],
-        vec!["version"],
-        vec!["doctor"],
-        vec!["splitname", "vg-lv"],
-        vec!["suspend", "top"],
-        vec!["resume", "top"],
-        vec!["load", "top", "--table", "0 16 error"],
-        vec!["clear", "top"],
-        vec!["rename", "top", "tip"],
-        vec!["wipe_table", "tip"],
-        vec!["wait", "tip", "9"],
-        vec!["man", "create"],
-        vec!["completions", "bash"],
-        vec!["remove", "tip", "nope"],
-        vec!["info", "nope"],
-        vec!["create", "bad", "--table", "0 8 nosuch"],
-        vec!["nosuch"],
-        vec!["remove_all"],
-    ] {
-        let document = home.json(&words);
-        if let Err(wrong) = check(&schema, &schema, &document, "$") {
-            panic!("{words:?}: {wrong}");
+    let mut asked: Vec<String> = ELSEWHERE.iter().map(|row| row.0.to_owned()).collect();
+    asked.push(String::new());
+    for line in LINES {
+        let line = line.replace("IMAGE", image);
+        // What is behind a bar is one word.
+        let (words, last) = line.split_once('|').unwrap_or((&line, ""));
+        let last = Some(last).filter(|last| !last.is_empty());
+        let words: Vec<&str> = ["--json"]
+            .into_iter()
+            .chain(words.split(' '))
+            .chain(last)
+            .collect();
+        let ended = home.run(&words);
+        for document in ended.stdout.lines() {
+            let document: Value = serde_json::from_str(document)
+                .unwrap_or_else(|error| panic!("{line}: {error}: {ended:?}"));
+            if let Err(wrong) = check(&schema, &schema, &document, "$") {
+                panic!("{line}: {wrong}");
+            }
+            asked.push(document["command"].as_str().unwrap().to_owned());
         }
+        assert!(
+            !ended.stdout.is_empty() || line.starts_with("watch"),
+            "{line}: {ended:?}"
+        );
     }
+    let verbs = schema["$defs"]["verbs"].as_object().unwrap().keys();
+    let missing: Vec<&String> = verbs
+        .filter(|verb| *verb != "watch" && !asked.contains(verb))
+        .collect();
+    assert!(missing.is_empty(), "not asked: {missing:?}");
 }
 
 #[test]
@@ -121,7 +246,9 @@ fn schema_refuses_what_is_wrong() {
     let schema = schema();
     let wrong = |document: Value| check(&schema, &schema, &document, "$").unwrap_err();
     assert!(wrong(serde_json::json!({ "schema": 2, "command": "ls" })).contains("is not 1"));
-    assert!(wrong(serde_json::json!({ "schema": 1 })).contains("command"));
-    let device = serde_json::json!({ "schema": 1, "command": "ls", "devices": [{ "name": 7 }] });
-    assert!(wrong(device).contains("$.devices[0].name"));
+    assert!(wrong(serde_json::json!({ "schema": 1 })).contains("is no verb"));
+    let device = serde_json::json!({ "schema": 1, "command": "info", "devices": [{ "name": 7 }] });
+    assert!(wrong(device).contains("$.devices[0]"));
+    let more = serde_json::json!({ "schema": 1, "command": "clear", "other": 1 });
+    assert_eq!(wrong(more), "$.other is not in the schema");
 }

@@ -279,4 +279,28 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), all);
     }
+
+    #[test]
+    fn schema_has_each_verbs_document_and_no_other() {
+        let schema = include_str!("../../../docs/schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        let verbs = COMMANDS.iter().map(|verb| verb.name.to_owned()).collect();
+        let said = schema["$defs"]["verbs"].as_object().unwrap();
+        assert_eq!(sorted(said.keys().cloned().collect()), sorted(verbs));
+        for (name, document) in said {
+            assert_eq!(document["properties"]["command"]["const"], **name);
+        }
+        let mut all = said
+            .keys()
+            .map(|name| format!("#/$defs/verbs/{name}"))
+            .collect::<Vec<_>>();
+        all.push("#/$defs/usage".into());
+        let one_of = schema["oneOf"].as_array().unwrap().iter();
+        let one_of = one_of.map(|of| of["$ref"].as_str().unwrap().to_owned());
+        assert_eq!(sorted(one_of.collect()), sorted(all));
+    }
 }

@@ -4,11 +4,12 @@ use std::io;
 use std::path::Path;
 
 use clap::Args;
-use dm_core::command::{DeviceInfo, Slot};
+use dm_core::command::{DeviceEntry, DeviceInfo, Slot};
 use dm_core::devid::{DevId, DevNo};
 use dm_core::error::ErrorKind;
 use dm_core::names::{DmName, DmUuid};
 use dm_linux::devdir;
+use dm_linux::mangle::mangle;
 use rustix::fs::{self, FileType};
 use serde_json::Value;
 
@@ -180,9 +181,14 @@ impl Devices {
             return Ok(Chosen::Said(said));
         }
         let all = session.dm()?.list()?;
-        Ok(Chosen::All(
-            all.into_iter().map(|entry| entry.name.into()).collect(),
-        ))
+        let in_kernel = *session.place()? == Place::Kernel;
+        // A name that is written for the driver otherwise than it is shown may not be written so
+        // there, and would not be found.
+        let id = |entry: DeviceEntry| match mangle(entry.name.as_str()) {
+            Ok(name) if !in_kernel || name == entry.name.as_str() => entry.name.into(),
+            _ => entry.number.into(),
+        };
+        Ok(Chosen::All(all.into_iter().map(id).collect()))
     }
 }
 

@@ -75,6 +75,11 @@ fn plain(text: &str) -> String {
     }
 }
 
+/// The same as running text: each sentence has a line of its own.
+fn prose(text: &str) -> String {
+    plain(text).replace(". ", ".\n")
+}
+
 /// The word of a macro's line, which a macro's name or punctuation would not be.
 fn word(text: &str) -> String {
     match text
@@ -142,7 +147,7 @@ fn list(text: &mut String, arguments: &[&Arg]) {
             .get_help()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let _ = write!(text, ".It {}\n{}.\n", said(argument), plain(&help));
+        let _ = write!(text, ".It {}\n{}.\n", said(argument), prose(&help));
         let values = argument.get_possible_values();
         let values: Vec<&str> = values
             .iter()
@@ -255,6 +260,7 @@ fn whole(parser: &Command, verbs: &[Command]) -> String {
     text.push_str(
         ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n\
          .It Ev DM_BACKEND\nThe driver, as\n.Fl \\-backend .\n\
+         .It Ev DM_DEV_DIR\nThe folder of devices, if it is another than\n.Pa /dev .\n\
          .It Ev DM_RUNTIME_DIR\nWhere the daemon's sockets and journal are.\n\
          .It Ev DM_UDEV_COOKIE\nA cookie, as\n.Fl \\-udevcookie .\n\
          .It Ev DM_DISABLE_UDEV\nSet to anything: udev is not asked for.\n\
@@ -263,10 +269,11 @@ fn whole(parser: &Command, verbs: &[Command]) -> String {
     );
     text.push_str(EXIT);
     text.push_str(".Sh SEE ALSO\n");
-    let pages: Vec<String> = verbs.iter().map(|verb| plain(verb.get_name())).collect();
+    let mut pages: Vec<&str> = verbs.iter().map(Command::get_name).collect();
+    pages.sort_unstable();
     for (at, name) in pages.iter().enumerate() {
         let end = if at + 1 < pages.len() { " ," } else { "" };
-        let _ = writeln!(text, ".Xr dmctl\\-{name} 8{end}");
+        let _ = writeln!(text, ".Xr dmctl\\-{} 8{end}", plain(name));
     }
     text
 }

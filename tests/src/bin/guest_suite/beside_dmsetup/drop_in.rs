@@ -36,13 +36,8 @@ pub(crate) const ON_PURPOSE: &[(&str, u32)] = &[
     ("info -c -o name,mangled_name,unmangled_name", 40),
     ("rename -u UUID-TWO drei", 41),
     ("resume -u UUID-TWO --readahead 256", 42),
+    ("dmstats list -O -region_id -o region_id", 44),
 ];
-
-/// The rows that differ and should not, with what differs.
-pub(crate) const NOT_YET: &[(&str, &str)] = &[(
-    "dmstats list -O -region_id -o region_id",
-    "dmsetup sorts the groups 0-1 and 2-3 among regions 2 and 1; dmctl by a group's first region",
-)];
 
 /// Reports of fields.
 pub(crate) const REPORTS: &[(&str, Rows)] = &[

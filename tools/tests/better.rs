@@ -1,0 +1,222 @@
+//! What dmctl has besides dmsetup, as it is printed.
+
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
+mod common;
+
+use common::Home;
+
+/// A home with a stack in which one device is shared.
+fn stack() -> Home {
+    let home = Home::new();
+    home.ok(&["create", "low", "-u", "U-low", "--table", "0 64 zero"]);
+    home.ok(&["create", "a", "--table", "0 8 linear /dev/mapper/low 0"]);
+    home.ok(&[
+        "create",
+        "b",
+        "--table",
+        "0 8 linear /dev/mapper/low 8\n8 8 error",
+    ]);
+    home.ok(&["create", "c", "--table", "0 8 linear /dev/mapper/a 0"]);
+    home
+}
+
+#[test]
+fn tree_is_drawn_with_sizes_and_targets() {
+    let home = stack();
+    assert_eq!(
+        home.ok(&["tree", "--ascii"]),
+        "b (253:2) 8.00k linear,error\n\
+         `-low (253:0) 32.00k zero\n\
+         c (253:3) 4.00k linear\n\
+         `-a (253:1) 4.00k linear\n  `-low (253:0) above\n"
+    );
+    assert_eq!(
+        home.ok(&["tree", "--ascii", "--inverse"]),
+        "low (253:0) 32.00k zero\n\
+         |-a (253:1) 4.00k linear\n\
+         | `-c (253:3) 4.00k linear\n\
+         `-b (253:2) 8.00k linear,error\n"
+    );
+}
+
+#[test]
+fn graph_is_drawn_for_graphviz() {
+    let home = stack();
+    assert_eq!(
+        home.ok(&["graph", "--format", "dot"]),
+        include_str!("golden/graph.dot")
+    );
+    assert_eq!(home.ok(&["graph"]), include_str!("golden/graph.svg"));
+}
+
+#[test]
+fn devices_are_saved_as_a_description() {
+    let home = stack();
+    assert_eq!(home.ok(&["save"]), include_str!("golden/save.toml"));
+}
+
+#[test]
+fn concise_devices_are_the_kernels_argument() {
+    let home = stack();
+    let all = "low,U-low,0,rw,0 64 zero ;a,,1,rw,0 8 linear 253:0 0;\
+               b,,2,rw,0 8 linear 253:0 8,8 8 error ;c,,3,rw,0 8 linear 253:1 0";
+    assert_eq!(home.ok(&["table", "--concise"]), format!("{all}\n"));
+    let other = Home::new();
+    let argument = "dm-mod.create=\"one,U-1,,rw,0 8 zero;two,,,ro,0 8 error\"";
+    other.ok(&["create", "--concise", argument]);
+    assert_eq!(other.ok(&["table"]), "one: 0 8 zero \ntwo: 0 8 error \n");
+}
+
+/// Command lines that change something, and what a dry run says of them.
+const DRY: &[(&[&str], &str)] = &[
+    (
+        &["create", "new", "--table", "0 8 zero"],
+        "would create new",
+    ),
+    (
+        &["create", "--concise", "new,,,,0 8 zero"],
+        "would create new",
+    ),
+    (
+        &["load", "low", "--table", "0 8 zero"],
+        "would load low\n  0 8 zero",
+    ),
+    (&["resume", "low"], "would resume low"),
+    (&["suspend", "low"], "would suspend low"),
+    (&["clear", "low"], "would clear low"),
+    (&["rename", "low", "lower"], "would rename low to lower"),
+    (
+        &["rename", "a", "--setuuid", "U-a"],
+        "would setuuid a to U-a",
+    ),
+    (&["remove", "c"], "would remove c"),
+    (&["remove", "--force", "c"], "would remove c"),
+    (&["remove_all"], "would remove_all"),
+    (&["wipe_table", "c"], "would load c\n  0 8 error"),
+    (&["message", "c", "0", "hi"], "would message c 0 hi"),
+    (
+        &["setgeometry", "c", "1", "1", "8", "0"],
+        "would setgeometry c",
+    ),
+    (
+        &["stats", "create", "c"],
+        "would message c 0 @stats_create - /1 dmstats -",
+    ),
+    (&["stats", "delete", "c", "--allregions"], ""),
+    (&["apply", "--prune", "/dev/null"], ""),
+];
+
+#[test]
+fn dry_run_says_what_it_would_do_and_does_nothing() {
+    let home = stack();
+    let before = home.ok(&["info"]) + &home.ok(&["table"]);
+    for (words, says) in DRY {
+        let all: Vec<&str> = ["--dry-run"]
+            .into_iter()
+            .chain(words.iter().copied())
+            .collect();
+        let ended = home.run(&all);
+        assert_eq!(ended.code, Some(0), "{words:?}: {ended:?}");
+        let said = ended.stderr.replace("\n  ", "\n  ");
+        assert!(said.contains(says), "{words:?}: {ended:?}");
+        let now = home.ok(&["info"]) + &home.ok(&["table"]);
+        assert_eq!(now, before, "{words:?}");
+        assert_eq!(
+            home.ok(&["stats", "list", "--allprograms", "--noheadings"]),
+            ""
+        );
+    }
+}
+
+#[test]
+fn wire_is_shown_of_every_verb_that_asks_the_driver() {
+    let home = stack();
+    for words in [
+        &["ls"][..],
+        &["ls", "--tree"],
+        &["info"],
+        &["info", "-c"],
+        &["table"],
+        &["status"],
+        &["deps"],
+        &["tree"],
+        &["graph"],
+        &["save"],
+        &["measure"],
+        &["targets"],
+        &["target-version", "linear"],
+        &["version"],
+        &["export", "low"],
+        &["suspend", "c"],
+        &["resume", "c"],
+        &["load", "c", "--table", "0 8 error"],
+        &["clear", "c"],
+        &["stats", "list"],
+        &["message", "c", "0", "@stats_list"],
+        &["explain", "c"],
+        &["setgeometry", "c", "1", "1", "8", "0"],
+        &["wipe_table", "c"],
+        &["rename", "c", "d"],
+        &["remove", "d"],
+        &["create", "d", "--notable"],
+        &["remove_all"],
+    ] {
+        let all: Vec<&str> = ["--show-wire"]
+            .into_iter()
+            .chain(words.iter().copied())
+            .collect();
+        let ended = home.run(&all);
+        assert_eq!(ended.code, Some(0), "{words:?}: {ended:?}");
+        assert!(
+            ended.stderr.starts_with("sent:\n  <?xml"),
+            "{words:?}: {ended:?}"
+        );
+        assert!(
+            ended.stderr.ends_with("answered: done\n"),
+            "{words:?}: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn doctor_names_all_that_there_is_to_see() {
+    let home = Home::new();
+    let found = home.json(&["doctor"]);
+    let about = |finding: &serde_json::Value| finding["about"].as_str().unwrap().to_owned();
+    let abouts: Vec<String> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(about)
+        .collect();
+    for about in [
+        "system",
+        "control node",
+        "udev",
+        "ublk",
+        "runtime folder",
+        "backend",
+    ] {
+        assert!(abouts.iter().any(|it| it == about), "{about}: {abouts:?}");
+    }
+    for finding in found["findings"].as_array().unwrap() {
+        let wrong = finding["state"] == "wrong";
+        assert!(!wrong || finding["remedy"].is_string(), "{finding}");
+    }
+    let text = home.ok(&["doctor"]);
+    for finding in found["findings"].as_array().unwrap() {
+        assert!(text.contains(finding["about"].as_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn completions_know_the_devices_there_are() {
+    let home = Home::new();
+    // No daemon is started for it.
+    assert_eq!(home.ok(&["completions", "--names"]), "");
+    home.ok(&["create", "low", "--table", "0 8 zero"]);
+    home.ok(&["create", "a b", "--table", "0 8 zero"]);
+    home.ok(&["create", "bad\nname", "--table", "0 8 zero"]);
+    assert_eq!(home.ok(&["completions", "--names"]), "low\na b\n");
+}
