@@ -1,5 +1,7 @@
 //! The one list of verbs: the parser, the help and the completions are made of it.
 
+use std::ffi::OsString;
+
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::failure::Failure;
@@ -233,10 +235,31 @@ pub(super) fn globals() -> Command {
     Globals::augment_args(Command::new("dmctl"))
 }
 
-/// The parser of the whole command line. Each verb's arguments are made when they are needed: to
-/// make all takes longer than most verbs.
+/// What a whole command line says. `words` start with the program's name.
+///
+/// Most of a short verb's time would go into verbs that nobody typed. So those alone are looked at
+/// whose name is among the words; for whatever is no such line, with its help and suggestions, all.
+pub(super) fn read(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let is_typed = |verb: &&Verb| {
+        let names = verb.aliases.iter().chain([&verb.name]);
+        words
+            .iter()
+            .skip(1)
+            .any(|word| names.clone().any(|name| word == name))
+    };
+    let typed = with(COMMANDS.iter().filter(is_typed)).disable_help_subcommand(true);
+    let read = typed.try_get_matches_from(words);
+    read.or_else(|_| parser().try_get_matches_from(words))
+}
+
+/// The parser of the whole command line.
 pub(super) fn parser() -> Command {
-    let verbs = COMMANDS.iter().map(|verb| {
+    with(COMMANDS.iter())
+}
+
+/// The parser of command lines of these verbs. Each one's arguments are made when they are needed.
+fn with(verbs: impl Iterator<Item = &'static Verb>) -> Command {
+    let verbs = verbs.map(|verb| {
         let command = Command::new(verb.name).about(verb.about);
         command
             .aliases(verb.aliases.iter().copied())
@@ -266,6 +289,34 @@ mod tests {
     fn parser_has_no_conflicts() {
         // All of it, also what is made when it is needed.
         parser().build();
+    }
+
+    #[test]
+    fn line_is_read_as_by_all_verbs() {
+        for line in [
+            "ls",
+            "-v create ls --table remove",
+            "crate x",
+            "create",
+            "info --colums",
+            "help ls",
+            "--help",
+            "",
+            "reload a",
+            "stats list -v",
+        ] {
+            let words: Vec<OsString> = ["dmctl"]
+                .into_iter()
+                .chain(line.split_whitespace())
+                .map(OsString::from)
+                .collect();
+            let told = |read: Result<ArgMatches, clap::Error>| match read {
+                Ok(matches) => format!("{:?}", matches.subcommand_name()),
+                Err(error) => error.to_string(),
+            };
+            let all = parser().try_get_matches_from(&words);
+            assert_eq!(told(read(&words)), told(all), "{line}");
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ mod wait;
 mod watch;
 mod wipe_table;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -98,7 +99,8 @@ pub fn main() -> ExitCode {
         return wrong(personality, &format!("DM_DEV_DIR: {error}"));
     }
     if personality == Personality::Own {
-        return match commands::parser().try_get_matches() {
+        let words: Vec<OsString> = [program].into_iter().chain(arguments).collect();
+        return match commands::read(&words) {
             Ok(matches) => obey(personality, &matches),
             Err(error) => refuse(&error),
         };
@@ -119,10 +121,8 @@ pub fn main() -> ExitCode {
                 .into_iter()
                 .chain(backend)
                 .chain(words);
-            match commands::parser()
-                .no_binary_name(false)
-                .try_get_matches_from(words)
-            {
+            let words: Vec<OsString> = words.map(OsString::from).collect();
+            match commands::read(&words) {
                 Ok(matches) => obey(personality, &matches),
                 Err(error) => wrong(personality, &first_line(&error)),
             }
@@ -196,6 +196,9 @@ fn finish(
 fn wrong(personality: Personality, reason: &str) -> ExitCode {
     let program = personality.name();
     talk(&format!("{program}: {reason}"));
+    if personality == Personality::Own {
+        return ExitCode::from(2);
+    }
     talk(&format!("hint: {program} --help"));
     talk("Command failed.");
     ExitCode::FAILURE
