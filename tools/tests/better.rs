@@ -220,3 +220,53 @@ fn completions_know_the_devices_there_are() {
     home.ok(&["create", "bad\nname", "--table", "0 8 zero"]);
     assert_eq!(home.ok(&["completions", "--names"]), "low\na b\n");
 }
+
+#[test]
+fn key_is_nowhere_but_where_it_is_asked_for() {
+    let home = Home::new();
+    let image = home.image("disk.img", 64);
+    let key = "00112233445566778899aabbccddeeff";
+    let table = |image: &str| format!("0 32 crypt aes-xts-plain64 {key}{key} 0 {image} 0");
+    let right = table(image.to_str().unwrap());
+    home.ok(&["create", "k", "--table", &right]);
+    let wrong = table("/dev/nothing-here");
+    let short = format!("0 32 crypt aes-xts-plain64 {key}00 0 {} 0", image.display());
+    for words in [
+        &["table"][..],
+        &["table", "--concise"],
+        &["table", "k"],
+        &["status", "k"],
+        &["save"],
+        &["tree"],
+        &["graph"],
+        &["explain", "k"],
+        &["explain", "--table", &right],
+        &["check", "--table", &wrong],
+        &["check", "--table", &short],
+        &["create", "bad", "--table", &wrong],
+        &["create", "bad", "--table", &short],
+        &["load", "k", "--table", &short],
+        &["load", "k", "--table", &right],
+        &["message", "k", "0", "key", "set", key],
+    ] {
+        for options in [
+            &[][..],
+            &["--json"],
+            &["--show-wire"],
+            &["-v"],
+            &["--dry-run"],
+        ] {
+            let all: Vec<&str> = options.iter().chain(words).copied().collect();
+            let ended = home.run(&all);
+            let said = ended.stdout + &ended.stderr;
+            assert!(!said.contains(&key[..16]), "{all:?}: {said}");
+        }
+    }
+    assert!(home.ok(&["table", "--showkeys", "k"]).contains(key));
+    assert!(!home.log().contains(&key[..16]));
+    for entry in std::fs::read_dir(home.runtime()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(!text.contains(&key[..16]), "{text}");
+    }
+}
