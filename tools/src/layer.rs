@@ -83,9 +83,11 @@ impl<B: Backend> Layered<B> {
 
     /// Says what would be done, and answers as if it had been.
     fn pretend(&self, command: Command) -> Result<Reply, DmError> {
-        said(&command)
-            .iter()
-            .for_each(|line| talk(&format!("would {line}")));
+        for (at, line) in said(&command).iter().enumerate() {
+            // A table's lines stand below.
+            let would = if at == 0 { "would " } else { "" };
+            talk(&format!("{would}{line}"));
+        }
         match command {
             Command::Create(create) => {
                 let number = DevNo {

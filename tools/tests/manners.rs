@@ -127,7 +127,7 @@ fn who_reads_no_further_is_no_failure() {
         &["ls"][..],
         &["info"],
         &["info", "-c"],
-        &["info", "-c", "--count", "3", "--interval", "0"],
+        &["info", "-c", "--count", "2", "--interval", "1"],
         &["table"],
         &["status"],
         &["tree"],

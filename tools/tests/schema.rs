@@ -124,7 +124,7 @@ const LINES: &[&str] = &[
     "info top",
     "info -c",
     "info -c -o name,minor,devs_used,names_using_dev -S minor>=0",
-    "info -c --count 2 --interval 0 -o name",
+    "info -c --count 2 --interval 1 -o name",
     "table",
     "table --concise",
     "status",

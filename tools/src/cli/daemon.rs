@@ -6,8 +6,8 @@ use dm_core::error::ErrorKind;
 use crate::daemon::order::{DaemonStatus, Order};
 use crate::daemon::{Start, serve, start};
 use crate::failure::Failure;
-use crate::output::Answer;
 use crate::output::escape::printable;
+use crate::output::{Answer, talk};
 use crate::runtime::RuntimeDir;
 
 use super::commands::Run;
@@ -35,6 +35,11 @@ pub(super) struct Daemon {
 
 impl Run for Daemon {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        if session.is_dry() && !self.status {
+            let what = if self.stop { "end" } else { "start" };
+            talk(&format!("would {what} the daemon"));
+            return Ok(());
+        }
         if self.detached {
             serve::detach()?;
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command};
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 
 use super::commands::{Run, parser};
 use super::session::Session;
@@ -23,12 +23,16 @@ pub(super) struct Man {
 }
 
 impl Run for Man {
-    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let pages = pages();
         if let Some(folder) = &self.all {
             let mut written = Vec::new();
             for (name, text) in &pages {
                 let path = folder.join(format!("{name}.8"));
+                if session.is_dry() {
+                    talk(&format!("would write {}", path.display()));
+                    continue;
+                }
                 fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
                 written.push(path.display().to_string());
             }
