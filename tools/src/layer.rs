@@ -10,6 +10,7 @@ use dm_core::errno::Errno;
 use dm_core::error::DmError;
 use dm_core::events::Watch;
 use dm_core::names::DmName;
+use dm_core::typed::message_without_keys;
 use dm_linux::abi::view::View;
 use dm_linux::abi::{ByteOrder, Call, Flags};
 use dm_linux::buffer::Buffer;
@@ -193,20 +194,9 @@ fn masked(command: &Command) -> Command {
     command
 }
 
-/// A message without its key: what crypt is told with `key set`.
+/// A message without its key.
 fn masked_message(text: &str) -> String {
-    let mut words = text.split_whitespace();
-    let is = |word: Option<&str>, name: &str| word.is_some_and(|it| it.eq_ignore_ascii_case(name));
-    match is(words.next(), "key") && is(words.next(), "set") {
-        false => text.to_owned(),
-        true => {
-            let key = words.next().unwrap_or_default();
-            match key.starts_with(':') {
-                true => text.to_owned(),
-                false => format!("key set {}", "0".repeat(key.len())),
-            }
-        }
-    }
+    message_without_keys(text, |key| Some("0".repeat(key.len()))).unwrap_or_else(|| text.to_owned())
 }
 
 /// A command in words.

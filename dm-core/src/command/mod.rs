@@ -1,5 +1,6 @@
 //! The commands of a device-mapper driver and its replies, typed.
 
+mod debug;
 mod geometry;
 mod reply;
 mod request;
@@ -20,7 +21,7 @@ pub use self::request::{
 };
 
 /// What a driver can be asked. Each variant holds just what that command carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
     /// The driver's version.
