@@ -59,6 +59,7 @@ pub mod error;
 pub mod events;
 pub mod flags;
 pub mod format;
+pub mod hex;
 pub mod io;
 #[cfg(feature = "std")]
 mod locks;

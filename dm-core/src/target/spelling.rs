@@ -1,6 +1,7 @@
 //! Words of parameters, read and shown as kernels do.
 
 use crate::component::Component;
+use crate::hex;
 use crate::table::{ParamError, Reason, Words};
 use crate::typed::Device;
 use crate::units::{Sector, SectorCount, SectorRange};
@@ -11,12 +12,9 @@ pub(super) fn other(reason: impl Into<String>) -> ParamError {
 }
 
 /// The bytes of an even number of hexadecimal digits, which the parameters' reader checked.
-pub(super) fn bytes(hex: &str) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
-    let pairs = hex.as_bytes().as_chunks::<2>().0.iter();
-    pairs
-        .map(|[high, low]| u8::try_from(digit(*high) << 4 | digit(*low)).unwrap_or_default())
-        .collect()
+pub(super) fn bytes(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().as_chunks::<2>().0.iter();
+    pairs.filter_map(hex::byte).collect()
 }
 
 /// A device as its opener calls it.

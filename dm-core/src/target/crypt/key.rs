@@ -7,6 +7,8 @@ use core::ops::Deref;
 use region::LockGuard;
 use zeroize::Zeroize;
 
+use crate::hex;
+
 use super::block::{Block, Single};
 use super::mode::Mode;
 
@@ -69,11 +71,11 @@ impl KeyBytes {
     }
 
     /// The key that hexadecimal digits say, two a byte.
-    pub(super) fn of_hex(hex: &str) -> Option<KeyBytes> {
-        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    pub(super) fn of_hex(digits: &str) -> Option<KeyBytes> {
+        let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
         let mut key = KeyBytes::zeroes(pairs.len()).filter(|_| rest.is_empty())?;
-        for (byte, [high, low]) in key.bytes.0.iter_mut().zip(pairs) {
-            *byte = (nibble(*high)? << 4) | nibble(*low)?;
+        for (byte, pair) in key.bytes.0.iter_mut().zip(pairs) {
+            *byte = hex::byte(pair)?;
         }
         Some(key)
     }
@@ -132,14 +134,4 @@ const STACK: usize = if cfg!(debug_assertions) {
 #[inline(never)]
 pub(super) fn wipe_stack() {
     core::hint::black_box(&mut [0_u8; STACK]);
-}
-
-/// The value of a digit, without a table that a cache could tell of.
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }

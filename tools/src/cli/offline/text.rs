@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+use dm_core::hex;
+
 /// Bytes in hexadecimal; `-` for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct Hex(pub(in crate::cli) Vec<u8>);
@@ -21,13 +23,7 @@ impl FromStr for Hex {
         }
         let wrong = "it is not an even number of hexadecimal digits";
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let digit = |byte: u8| {
-            char::from(byte)
-                .to_digit(16)
-                .and_then(|it| u8::try_from(it).ok())
-        };
-        let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
-        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        let bytes: Option<Vec<u8>> = pairs.iter().map(hex::byte).collect();
         match bytes {
             Some(bytes) if rest.is_empty() && !bytes.is_empty() => Ok(Hex(bytes)),
             _ => Err(wrong),
