@@ -17,6 +17,27 @@ pub(super) const KIND: Kind = Kind::new("cache", "a fast device before a slow on
 .with_status(|reader| Status::read(reader).map(super::Status::Cache))
 .with_message(|reader| Message::read(reader).map(super::Message::Cache));
 
+/// The policies, and the settings of each.
+///
+/// # Source
+/// `drivers/md/dm-cache-policy-smq.c`; `migration_threshold` is the cache's own.
+const POLICIES: &[(&str, &[&str])] = &[
+    ("smq", &["migration_threshold"]),
+    ("default", &["migration_threshold"]),
+    ("cleaner", &["migration_threshold"]),
+    (
+        "mq",
+        &[
+            "migration_threshold",
+            "random_threshold",
+            "sequential_threshold",
+            "discard_promote_adjustment",
+            "read_promote_adjustment",
+            "write_promote_adjustment",
+        ],
+    ),
+];
+
 /// The devices and the policy.
 ///
 /// # Source
@@ -197,7 +218,16 @@ impl Text for Params {
             }));
         }
         let features = Features::read(reader)?;
-        let policy = Policy::read(reader)?;
+        let word = reader.word("policy")?;
+        let Some((_, known)) = POLICIES.iter().find(|(name, _)| *name == word.text) else {
+            let names: Vec<&str> = POLICIES.iter().map(|(name, _)| *name).collect();
+            return Err(word.unknown("policy", names.join(", ")));
+        };
+        let what = "number of words of the policy's settings";
+        let policy = Policy {
+            name: word.text.into_owned(),
+            settings: settings_of(reader, what, known)?,
+        };
         reader.ignore_rest();
         Ok(Params {
             metadata,
@@ -284,11 +314,26 @@ pub(super) fn settings(
     reader: &mut Reader<'_>,
     what: &'static str,
 ) -> Result<Vec<Setting>, ParamError> {
+    settings_of(reader, what, &[])
+}
+
+/// Settings behind their number of words: of a driver, or of these that a policy knows.
+fn settings_of(
+    reader: &mut Reader<'_>,
+    what: &'static str,
+    known: &[&str],
+) -> Result<Vec<Setting>, ParamError> {
     let mut settings = Vec::new();
     let mut group = reader.counted(what, usize::MAX)?;
     while let Some(key) = group.next(reader, "setting")? {
+        let is_known = known
+            .iter()
+            .any(|known| key.text.eq_ignore_ascii_case(known));
+        if !known.is_empty() && !is_known {
+            return Err(key.unknown("setting of the policy", known.join(", ")));
+        }
         let value = group.value(reader, "value of the setting")?;
-        if key.text.eq_ignore_ascii_case("migration_threshold") {
+        if is_known || key.text.eq_ignore_ascii_case("migration_threshold") {
             value.number("value of the setting")?;
         }
         settings.push(Setting {

@@ -219,7 +219,17 @@ impl Text for Params {
             reader.explain("cipher; cbc-plain is meant");
         }
         let cipher = word.text.into_owned();
+        let key_word = reader.peek();
         let key = Key::read(reader)?;
+        if key == Key::None && !cipher.contains("null") {
+            let word = Word {
+                text: key_word.unwrap_or_default(),
+                place: 2,
+            };
+            return Err(word.error(Reason::Other(
+                "only the null cipher does without a key".into(),
+            )));
+        }
         let offset_word = reader.word("IV offset in sectors")?;
         let iv_offset: u64 = number(&offset_word, "IV offset in sectors")?;
         let area = reader.area(reader.length())?;
@@ -233,6 +243,15 @@ impl Text for Params {
                 by: "the sector size in sectors of 512 bytes",
                 divisor: sectors,
             }));
+        }
+        if !area.start.0.is_multiple_of(sectors) {
+            return Err(Reason::NotDivisible {
+                what: "a start sector on the device",
+                length: SectorCount(area.start.0),
+                by: "the sector size in sectors of 512 bytes",
+                divisor: sectors,
+            }
+            .into());
         }
         Ok(Params {
             cipher,

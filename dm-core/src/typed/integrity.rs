@@ -18,6 +18,12 @@ pub(super) const KIND: Kind =
     })
     .with_status(|reader| Status::read(reader).map(super::Status::Integrity));
 
+/// What the device for the tags stands behind.
+const META_DEVICE: &str = "meta_device:";
+
+/// The most bytes of a tag, which the superblock counts in 16 bits.
+const TAG_MAX: u32 = 0xffff;
+
 /// Where the tags are, and what makes them.
 ///
 /// # Source
@@ -201,15 +207,37 @@ impl Text for Params {
 
 impl Params {
     fn words(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        let device = reader.device("device")?;
-        let reserved = reader.sector("reserved sectors")?;
+        let (device, size) = reader.known_device("device")?;
+        let word = reader.word("reserved sectors")?;
+        let reserved = Sector(number(&word, "reserved sectors")?);
+        if let Some(size) = size.filter(|size| size.0 <= reserved.0) {
+            return Err(word.error(Reason::TooLarge {
+                what: "number of reserved sectors",
+                limit: size.0 - 1,
+            }));
+        }
         let word = reader.word("size of a tag in bytes, or -")?;
         let tag_size = match &*word.text {
             "-" => None,
-            _ => Some(word.positive("size of a tag")?),
+            _ => match word.positive("size of a tag")? {
+                large if large > TAG_MAX => {
+                    return Err(word.error(Reason::TooLarge {
+                        what: "size of a tag",
+                        limit: TAG_MAX.into(),
+                    }));
+                }
+                size => Some(size),
+            },
         };
         let word = reader.word("mode")?;
         let mode = Mode::of(&word.text).ok_or_else(|| word.unknown("mode", Mode::list()))?;
+        reader.explain(match mode {
+            Mode::Journal => "mode: a journal takes data and tags first",
+            Mode::Bitmap => "mode: a bitmap says where tags may be wrong after a crash",
+            Mode::Direct => "mode: data and tags are written as they come, without a journal",
+            Mode::Recovery => "mode: for recovery; reads without checks",
+            Mode::Inline => "mode: the device keeps the tags itself",
+        });
         if mode == Mode::Inline {
             reader.since(&word, Version(1, 12, 0))?;
         }
@@ -254,6 +282,9 @@ impl Text for Options {
         let mut group = reader.counted("number of options", 18)?;
         while let Some(word) = group.next(reader, "option")? {
             hide_key(&word, reader);
+            if word.text.starts_with(META_DEVICE) {
+                reader.device_in(&word, META_DEVICE.len())?;
+            }
             options.take(&word)?;
         }
         Ok(options)

@@ -39,7 +39,7 @@ pub enum Log {
         /// Whether the mirrors are alike to begin with.
         sync: Option<Sync>,
     },
-    /// With a program, such as `userspace` with its `clustered-disk`.
+    /// With a program: `userspace`, with what the program is told.
     Other {
         /// Its type.
         kind: String,
@@ -80,8 +80,12 @@ impl Keyword for Sync {
 
 impl Text for Log {
     fn read(reader: &mut Reader<'_>) -> Result<Log, ParamError> {
-        let kind = reader.text("type of the log")?;
-        if !matches!(kind.as_str(), "core" | "disk") {
+        let word = reader.word("type of the log")?;
+        if !matches!(&*word.text, "core" | "disk" | "userspace") {
+            return Err(word.unknown("type of log", "core, disk, userspace"));
+        }
+        let kind = word.text.into_owned();
+        if kind == "userspace" {
             let args = reader.list("number of the log's words", "word of the log")?;
             return Ok(Log::Other { kind, args });
         }

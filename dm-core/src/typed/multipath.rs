@@ -211,6 +211,12 @@ impl Text for Params {
                 _ => "groups are counted from 1".into(),
             })));
         }
+        if first_group > count {
+            return Err(first_word.error(Reason::TooLarge {
+                what: "group to begin with",
+                limit: count.into(),
+            }));
+        }
         let groups = (0..count).map(|_| Group::read(reader));
         Ok(Params {
             features,
@@ -289,10 +295,14 @@ impl fmt::Display for Features {
 
 impl Text for Group {
     fn read(reader: &mut Reader<'_>) -> Result<Group, ParamError> {
-        let selector = reader.text("path selector")?;
+        let word = reader.word("path selector")?;
+        if !SELECTORS.contains(&&*word.text) {
+            return Err(word.unknown("path selector", SELECTORS.join(", ")));
+        }
+        let selector = word.text.into_owned();
         let selector_args = reader.list("number of its arguments", "its argument")?;
         let (count, path_args) = paths(reader)?;
-        let numeric = SELECTORS.contains(&selector.as_str());
+        let numeric = NUMERIC.contains(&selector.as_str());
         let paths = (0..count).map(|_| {
             let device = reader.whole("path")?;
             let args = match numeric {
@@ -326,12 +336,27 @@ fn paths(reader: &mut Reader<'_>) -> Result<(u32, u32), ParamError> {
     }
 }
 
+/// What chooses a path.
+const SELECTORS: &[&str] = &[
+    "round-robin",
+    "queue-length",
+    "service-time",
+    "historical-service-time",
+    "io-affinity",
+];
+
 /// Selectors whose words are numbers: how many requests in a row, and how fast the path is.
-const SELECTORS: &[&str] = &["round-robin", "queue-length", "service-time"];
+const NUMERIC: &[&str] = &["round-robin", "queue-length", "service-time"];
 
 fn numbers(reader: &mut Reader<'_>, count: u32) -> Result<Vec<String>, ParamError> {
-    let what = "word of the path for its selector";
-    let number = |_| Ok(reader.number::<u32>(what)?.to_string());
+    let number = |at| {
+        let what = match at {
+            0 => "requests in a row on this path",
+            1 => "how fast the path is beside others",
+            _ => "word of the path for its selector",
+        };
+        Ok(reader.number::<u32>(what)?.to_string())
+    };
     (0..count).map(number).collect()
 }
 

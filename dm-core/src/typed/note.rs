@@ -26,6 +26,11 @@ pub enum Role {
     Plain,
     /// It names a device.
     Device,
+    /// It is an option whose value names a device.
+    DeviceIn {
+        /// Where the device begins in the word, in bytes.
+        at: usize,
+    },
     /// It is an option, of which the target's [page](super::Kind::option) says more.
     Option,
     /// The driver does not look at it.

@@ -189,11 +189,8 @@ impl Text for Params {
                 words,
             }));
         }
-        let devices = (0..count).map(|_| {
-            let metadata = leg(reader, "metadata device, or -")?;
-            let data = leg(reader, "data device, or -")?;
-            Ok(Leg { metadata, data })
-        });
+        let least = least(&kind, count, &options, reader.length());
+        let devices = (0..count).map(|_| Leg::read(reader, least));
         let devices: Vec<Leg> = devices.collect::<Result<_, ParamError>>()?;
         options.fits(count)?;
         suits(&kind, &devices)?;
@@ -235,12 +232,51 @@ fn stripes(kind: &str, count: u32) -> Option<u32> {
     count.checked_sub(parity).filter(|stripes| *stripes > 0)
 }
 
-fn leg(reader: &mut Reader<'_>, what: &'static str) -> Result<Option<Device>, ParamError> {
-    if reader.peek().as_deref() == Some("-") {
-        reader.word(what)?;
-        return Ok(None);
+/// The least sectors of a device's data, where the metadata says nothing else.
+fn least(
+    kind: &str,
+    devices: u32,
+    options: &Options,
+    length: Option<SectorCount>,
+) -> Option<SectorCount> {
+    let (length, count) = (length?.0, u64::from(devices));
+    let moves = options.delta_disks.is_some() || options.data_offset.is_some();
+    let least = match kind {
+        _ if moves => None,
+        "raid1" => Some(length),
+        _ if kind.starts_with("raid10") => {
+            let copies = u64::from(options.raid10_copies.unwrap_or(2));
+            length.checked_mul(copies).map(|all| all / count)
+        }
+        _ => stripes(kind, devices).map(|stripes| length / u64::from(stripes)),
+    };
+    least.map(SectorCount)
+}
+
+impl Leg {
+    fn read(reader: &mut Reader<'_>, least: Option<SectorCount>) -> Result<Leg, ParamError> {
+        let none = |reader: &Reader<'_>| reader.peek().as_deref() == Some("-");
+        let what = "metadata device, or -";
+        let metadata = match none(reader) {
+            true => reader.word(what).map(|_| None),
+            false => reader.device(what).map(Some),
+        }?;
+        let what = "data device, or -";
+        if !none(reader) {
+            let data = Some(reader.device_of(what, least)?);
+            return Ok(Leg { metadata, data });
+        }
+        let word = reader.word(what)?;
+        match metadata {
+            Some(_) => Err(word.error(Reason::Other(
+                "a device with metadata needs one for its data".into(),
+            ))),
+            None => Ok(Leg {
+                metadata: None,
+                data: None,
+            }),
+        }
     }
-    reader.device(what).map(Some)
 }
 
 impl fmt::Display for Params {
@@ -267,6 +303,9 @@ impl Text for Status {
         let word = reader.word("number of devices")?;
         let count: usize = number(&word, "number of devices")?;
         let letters = reader.word("a letter a device")?;
+        reader.explain(
+            "a letter a device: A alive and in sync, a alive and not in sync, D dead, - missing",
+        );
         if letters.text.chars().count() != count {
             return Err(letters.error(Reason::Other(alloc::format!("is not {count} letters"))));
         }

@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 use zeroize::Zeroize;
 
 use crate::table::{ParamError, Reason, Word, Words};
-use crate::units::{Sector, SectorCount};
+use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
 use super::device::{Device, DeviceAt};
@@ -310,9 +310,43 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If it is missing, or known not to be usable.
     pub fn device(&mut self, what: &'static str) -> Result<Device, ParamError> {
+        self.known_device(what).map(|(device, _)| device)
+    }
+
+    /// A device, and its sectors where they are known.
+    ///
+    /// # Errors
+    /// If it is missing, or known not to be usable.
+    pub(super) fn known_device(
+        &mut self,
+        what: &'static str,
+    ) -> Result<(Device, Option<SectorCount>), ParamError> {
         let word = self.device_word(what)?;
-        self.facts(&word)?;
-        Ok(Device(word.text.into_owned()))
+        let facts = self.facts(&word)?;
+        let size = facts.map(|facts| facts.size).filter(|size| !size.is_zero());
+        Ok((Device(word.text.into_owned()), size))
+    }
+
+    /// A device of at least `least` sectors, if that is known.
+    ///
+    /// # Errors
+    /// If it is missing, known not to be usable, or too short.
+    pub(super) fn device_of(
+        &mut self,
+        what: &'static str,
+        least: Option<SectorCount>,
+    ) -> Result<Device, ParamError> {
+        let word = self.device_word(what)?;
+        let size = self
+            .facts(&word)?
+            .map_or(SectorCount(0), |facts| facts.size);
+        match least {
+            Some(least) if !size.is_zero() && size < least => {
+                let area = SectorRange::from_zero(least);
+                Err(word.error(Reason::PastEnd { area, size }))
+            }
+            _ => Ok(Device(word.text.into_owned())),
+        }
     }
 
     /// A device that is mapped from its first sector on, as long as the line is.
@@ -347,6 +381,19 @@ impl<'a> Reader<'a> {
         let word = self.word(what)?;
         self.mark(Role::Device);
         Ok(word)
+    }
+
+    /// The device that the word just read names from byte `at` on.
+    ///
+    /// # Errors
+    /// If it is known not to be usable.
+    pub(super) fn device_in(&mut self, word: &Word<'_>, at: usize) -> Result<(), ParamError> {
+        self.mark(Role::DeviceIn { at });
+        let device = Word {
+            text: word.text[at..].into(),
+            place: word.place,
+        };
+        self.facts(&device).map(|_| ())
     }
 
     /// What is known of the device that a word names.

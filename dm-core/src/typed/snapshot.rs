@@ -19,7 +19,15 @@ pub(super) const KIND: Kind = Kind::new(
 pub(super) const MERGE_KIND: Kind = Kind::new(
     "snapshot-merge",
     "a snapshot that is written back to its origin",
-    |reader| Params::read(reader).map(super::Params::SnapshotMerge),
+    |reader| {
+        let params = Params::read(reader)?;
+        match params.store {
+            Store::Transient => {
+                Err(Reason::Other("a store of kind N can not be merged".into()).into())
+            }
+            _ => Ok(super::Params::SnapshotMerge(params)),
+        }
+    },
 )
 .with_status(|reader| Status::read(reader).map(super::Status::Snapshot));
 

@@ -7,7 +7,7 @@ use core::fmt;
 use crate::table::{ParamError, Reason};
 
 use super::cache::Setting;
-use super::number::{as_it_stands, number_in};
+use super::number::{as_it_stands, number, number_in};
 use super::{Device, Keyword, Kind, Reader, Role, Text, words};
 
 pub(super) const KIND: Kind =
@@ -16,6 +16,9 @@ pub(super) const KIND: Kind =
     })
     .with_status(|reader| Status::read(reader).map(super::Status::Vdo))
     .with_message(|reader| Message::read(reader).map(super::Message::Vdo));
+
+/// Blocks that the map's cache has at least for each logical zone.
+const CACHE_OF_A_ZONE: u64 = 2 * 2048;
 
 /// The device, and its caches.
 ///
@@ -176,10 +179,22 @@ impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         for Named { name, value } in &self.0 {
-            write!(f, " {name} : {value},")?;
+            // Before the index's settings, and there alone, the kernel writes two blanks.
+            let more = match value {
+                Value::Values(Values(inner)) if is_settings(inner) => " ",
+                _ => "",
+            };
+            write!(f, " {name} : {more}{value},")?;
         }
         f.write_str(" }")
     }
+}
+
+/// Whether values are the settings of an index, which `config` tells.
+fn is_settings(values: &[Named]) -> bool {
+    values
+        .first()
+        .is_some_and(|first| first.name == "memorySize")
 }
 
 impl fmt::Display for Value {
@@ -221,7 +236,11 @@ impl Keyword for Index {
 
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
-        reader.literal("V4")?;
+        let word = reader.word("V4")?;
+        if word.text != "V4" {
+            return Err(word.unknown("version", "V4"));
+        }
+        reader.multiple_of("the length", "a block of 4 KiB", 8, &word)?;
         let device = reader.device("device")?;
         let blocks = reader.number("blocks of 4 KiB on it")?;
         let word = reader.word("bytes in a block: 512 or 4096")?;
@@ -230,11 +249,29 @@ impl Text for Params {
             "4096" => 4096,
             _ => return Err(word.unknown("block size", "512, 4096")),
         };
-        let cache_blocks = reader.number("blocks of 4 KiB of the map's cache")?;
+        let cache_word = reader.word("blocks of 4 KiB of the map's cache")?;
+        let cache_blocks: u32 = number(&cache_word, "blocks of 4 KiB of the map's cache")?;
         let era_length = reader.number("era length")?;
         let mut settings = Vec::new();
         while !reader.is_empty() {
             settings.push(setting(reader)?);
+        }
+        let zones = |key: &str| {
+            let set = settings.iter().rev().find(|setting| setting.key == key);
+            set.and_then(|setting| setting.value.parse().ok())
+                .unwrap_or(0_u64)
+        };
+        let (logical, physical, hash) = (zones("logical"), zones("physical"), zones("hash"));
+        if (logical == 0) != (physical == 0) || (physical == 0) != (hash == 0) {
+            let why = "logical, physical and hash must be 0 all three, or none of them";
+            return Err(Reason::Other(why.into()).into());
+        }
+        if u64::from(cache_blocks) < CACHE_OF_A_ZONE * logical {
+            return Err(cache_word.error(Reason::OutOfRange {
+                what: "cache for so many logical zones",
+                least: CACHE_OF_A_ZONE * logical,
+                most: u32::MAX.into(),
+            }));
         }
         Ok(Params {
             device,

@@ -144,7 +144,7 @@ impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let version = reader.number_in("version of the format", 0..=1)?;
         let data = reader.whole("data device")?;
-        let hash = reader.device("hash device")?;
+        let (hash, hash_size) = reader.known_device("hash device")?;
         let data_block = block(reader, "data block size")?;
         let hash_block = block(reader, "hash block size")?;
         let word = reader.word("number of blocks of data")?;
@@ -155,9 +155,21 @@ impl Text for Params {
                 "the line is longer than its {data_blocks} blocks of {data_block} bytes"
             ))));
         }
-        let hash_start = reader.number("first block of the tree")?;
+        let start_word = reader.word("first block of the tree")?;
+        let hash_start = number(&start_word, "first block of the tree")?;
         let algorithm = reader.text("hash")?;
         let root = root(reader, &algorithm)?;
+        let tree = Tree {
+            blocks: tree_blocks(data_blocks, hash_block, root.len() / 2),
+            start: hash_start,
+            device: hash_size.map(|size| size.0 / u64::from(hash_block >> SECTOR_SHIFT)),
+        };
+        if tree.device.is_some_and(|device| device < tree.end()) {
+            return Err(start_word.error(Reason::Other(alloc::format!(
+                "a tree of {} blocks does not fit the hash device from there",
+                tree.blocks
+            ))));
+        }
         let salt = match reader.peek().as_deref() {
             Some("-") => {
                 reader.word("salt")?;
@@ -166,6 +178,9 @@ impl Text for Params {
             _ => Some(hex(reader, "salt")?),
         };
         let options = Options::read(reader)?;
+        if let Some(fec) = &options.fec {
+            fec.fits(data_blocks, &tree)?;
+        }
         reader.ignore_rest();
         Ok(Params {
             version,
@@ -200,6 +215,53 @@ fn hex(reader: &mut Reader<'_>, what: &'static str) -> Result<String, ParamError
         false => Err(word.error(Reason::Other(alloc::format!(
             "the {what} is not an even number of hexadecimal digits"
         )))),
+    }
+}
+
+/// Where the tree is.
+struct Tree {
+    blocks: u64,
+    start: u64,
+    /// Blocks of its device, where they are known.
+    device: Option<u64>,
+}
+
+impl Tree {
+    fn end(&self) -> u64 {
+        self.start.saturating_add(self.blocks)
+    }
+}
+
+/// How many blocks a tree has, of hashes of so many bytes.
+///
+/// # Source
+/// `verity_ctr` in `drivers/md/dm-verity-target.c`: a block has a power of two of hashes.
+fn tree_blocks(data_blocks: u64, hash_block: u32, digest: usize) -> u64 {
+    let each = u64::from(hash_block) / (digest as u64).max(1);
+    let Some(bits) = each.checked_ilog2().filter(|bits| *bits > 0) else {
+        return 0;
+    };
+    let mut level = data_blocks;
+    let mut blocks = 0_u64;
+    while level > 1 {
+        level = level.div_ceil(1 << bits);
+        blocks = blocks.saturating_add(level);
+    }
+    blocks
+}
+
+impl Fec {
+    /// Codes cover the data, the tree, and what is behind it on the tree's device.
+    fn fits(&self, data_blocks: u64, tree: &Tree) -> Result<(), ParamError> {
+        let least = data_blocks.saturating_add(tree.blocks);
+        let behind = self.blocks.saturating_sub(data_blocks);
+        if self.blocks < least || tree.device.is_some_and(|device| device < behind) {
+            let why = alloc::format!(
+                "fec_blocks are the blocks of data and of the tree, which are {least}"
+            );
+            return Err(Reason::Other(why).into());
+        }
+        Ok(())
     }
 }
 

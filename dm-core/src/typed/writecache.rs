@@ -216,7 +216,7 @@ impl fmt::Display for Params {
 impl Options {
     fn read(medium: Medium, reader: &mut Reader<'_>) -> Result<Options, ParamError> {
         let mut options = Options::default();
-        let mut group = reader.group("number of words of options", 18)?;
+        let mut group = reader.counted("number of words of options", 18)?;
         while let Some(word) = group.next(reader, "option")? {
             let name = word.text.to_ascii_lowercase();
             match name.as_str() {

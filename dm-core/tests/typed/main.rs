@@ -1,5 +1,8 @@
 //! The typed texts of targets: what they read they write again, and what is wrong they say.
 
+mod answers;
+mod documents;
+mod examples;
 mod held;
 mod pages;
 mod random;

@@ -6,8 +6,8 @@ use dm_core::table::Reason;
 use dm_core::typed::{self, KINDS, Kind, Note, Reader, Role};
 use dm_core::version::Version;
 
+use super::examples::PARAMS;
 use super::sets;
-use super::texts::PARAMS;
 
 #[test]
 fn every_kind_has_its_syntax() {
@@ -75,7 +75,11 @@ fn options_read(kind: &Kind) -> BTreeSet<String> {
 }
 
 fn is_option(note: &Note) -> bool {
-    note.role == Role::Option || matches!(note.role, Role::Key { at } if at > 0)
+    match note.role {
+        Role::Option | Role::DeviceIn { .. } => true,
+        Role::Key { at } => at > 0,
+        _ => false,
+    }
 }
 
 /// Right texts of a target.

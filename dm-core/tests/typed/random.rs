@@ -2,7 +2,8 @@
 
 use dm_core::typed::{KINDS, Kind, Reader};
 
-use super::texts::{MESSAGES, PARAMS, STATUS};
+use super::answers::{MESSAGES, STATUS};
+use super::examples::PARAMS;
 use super::{kind, sets};
 
 /// Words that mean something somewhere.

@@ -145,20 +145,25 @@ fn absolute(line: &TableLine) -> Result<Option<String>, DmError> {
     let mut notes = Vec::new();
     // What is wrong the driver says; the words before it have been read.
     let _ = kind.params(Reader::new(&line.params).noting(&mut notes));
-    let is_device = |at: usize| notes.get(at).is_some_and(|note| note.role == Role::Device);
+    let device_at = |at: usize| match notes.get(at)?.role {
+        Role::Device => Some(0),
+        Role::DeviceIn { at } => Some(at),
+        _ => None,
+    };
     let mut rest = Words::new(&line.params);
     let mut words = Vec::new();
     let mut changed = false;
     while let Ok(word) = rest.next("word") {
-        if is_device(words.len()) && is_relative(&word.text) {
-            let whole = std::path::absolute(&*word.text)
+        let parts = device_at(words.len()).and_then(|at| word.text.split_at_checked(at));
+        if let Some((option, device)) = parts.filter(|(_, device)| is_relative(device)) {
+            let whole = std::path::absolute(device)
                 .ok()
                 .and_then(|path| path.into_os_string().into_string().ok());
             let Some(whole) = whole else {
                 let reason = format!("the path of {:?} is not UTF-8", word.text);
                 return Err(DmError::because(ErrorKind::InvalidTable, reason));
             };
-            words.push(EscapedWord(&whole).to_string());
+            words.push(EscapedWord(&format!("{option}{whole}")).to_string());
             changed = true;
         } else {
             words.push(EscapedWord(&word.text).to_string());
@@ -204,6 +209,14 @@ mod tests {
         assert_eq!(
             shown("0 8 crypt aes-xts-plain64 00ff 0 disk.img 0"),
             format!("0 8 crypt aes-xts-plain64 00ff 0 {} 0", here("disk.img"))
+        );
+        assert_eq!(
+            shown("0 8 integrity disk.img 0 4 J 2 meta_device:tags recalculate"),
+            format!(
+                "0 8 integrity {} 0 4 J 2 meta_device:{} recalculate",
+                here("disk.img"),
+                here("tags")
+            )
         );
     }
 
