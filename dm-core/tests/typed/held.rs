@@ -5,7 +5,7 @@ use dm_core::typed::{KINDS, Reader};
 use dm_core::units::SectorCount;
 
 use super::kind;
-use super::sets::{self, Disks, FILES, Set, Sets};
+use super::sets::{self, Disks, FILES, Set, Sets, ZONED};
 
 const UNDER: (&str, u64) = ("253:0", 65_536);
 
@@ -17,7 +17,11 @@ fn sets() -> impl Iterator<Item = (&'static str, Sets)> {
 }
 
 fn check(target: &str, set: &Set) -> Result<String, ParamError> {
-    let mut disks = Disks { under: UNDER };
+    let zoned = ZONED.map(str::to_owned);
+    let mut disks = Disks {
+        under: UNDER,
+        zoned: &zoned,
+    };
     let reader = Reader::new(&set.params).mapping(SectorCount(set.length));
     let params = kind(target).params(reader.over(&mut disks))?;
     Ok(params.to_string())

@@ -8,7 +8,10 @@ use super::sets::Disks;
 
 fn remedy(line: &str) -> Option<String> {
     let line: TableLine = line.parse().expect("it is a line");
-    let mut disks = Disks { under: ("none", 0) };
+    let mut disks = Disks {
+        under: ("none", 0),
+        zoned: &[],
+    };
     let mut checker = Checker::new()
         .over(&mut disks)
         .for_versions(|name| (name == "crypt").then_some(Version(1, 20, 0)));

@@ -3,7 +3,7 @@
 //! `good PARAMS` a kernel takes, `bad PARAMS` it refuses, and `taken PARAMS | REASON` it takes
 //! although it is wrong. `of N` says how many sectors the lines after it map, and `from 6.12` before
 //! a set that older kernels do not have it. `{0}` to `{3}` are disks of [`DISK`] sectors that begin
-//! with zeroes, `{u}` is the device that `under N TARGET PARAMS` makes.
+//! with zeroes, `{z0}` to `{z3}` zoned ones, `{u}` is the device that `under N TARGET PARAMS` makes.
 //!
 //! Indented lines belong to the set above them: `shows PARAMS` if the kernel shows others, `like` if
 //! it adds some of its own, `tell MESSAGE` what it takes then, `suspended MESSAGE` what it takes
@@ -18,6 +18,10 @@ use dm_core::units::SectorCount;
 pub(crate) const DISK: u64 = 131_072;
 /// The disks, as the guest's kernels number its RAM disks.
 pub(crate) const DISKS: [&str; 4] = ["1:0", "1:1", "1:2", "1:3"];
+/// Sectors of a zoned disk.
+pub(crate) const ZONED_DISK: u64 = 65_536;
+/// The zoned disks, where no kernel has numbered them.
+pub(crate) const ZONED: [&str; 4] = ["252:0", "252:1", "252:2", "252:3"];
 
 /// The targets and their files.
 pub(crate) const FILES: &[(&str, &str)] = &[
@@ -167,6 +171,10 @@ pub(crate) fn over(under: &str) -> impl Fn(&str) -> String {
         let text = disks.fold(text.to_owned(), |text, (at, disk)| {
             text.replace(&format!("{{{at}}}"), disk)
         });
+        let zoned = ZONED.iter().enumerate();
+        let text = zoned.fold(text, |text, (at, disk)| {
+            text.replace(&format!("{{z{at}}}"), disk)
+        });
         text.replace("{u}", &under)
     }
 }
@@ -175,6 +183,8 @@ pub(crate) fn over(under: &str) -> impl Fn(&str) -> String {
 pub(crate) struct Disks<'a> {
     /// The device on them, and its sectors.
     pub(crate) under: (&'a str, u64),
+    /// The zoned disks.
+    pub(crate) zoned: &'a [String],
 }
 
 impl Devices for Disks<'_> {
@@ -182,6 +192,7 @@ impl Devices for Disks<'_> {
         let size = match name {
             disk if DISKS.contains(&disk) => DISK,
             under if under == self.under.0 => self.under.1,
+            zoned if self.zoned.iter().any(|disk| disk == zoned) => ZONED_DISK,
             _ => {
                 return Err(OpenError::new(
                     Errno::ENXIO,

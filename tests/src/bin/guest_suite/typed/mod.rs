@@ -1,8 +1,6 @@
 //! Typed parameters, status and messages, held to the kernel's.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write;
 
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
@@ -15,6 +13,7 @@ use dm_core::version::Version;
 use dm_linux::Linux;
 
 mod good;
+mod ground;
 #[path = "../../../../../dm-core/tests/typed/rows.rs"]
 mod rows;
 #[path = "../../../../../dm-core/tests/typed/sets.rs"]
@@ -26,7 +25,8 @@ pub(crate) use self::wrong::{
     kernel_refuses_what_we_refuse, more_wrong_sets_are_wrong_to_both, wrong_sets_are_wrong_to_both,
 };
 
-use self::sets::{DISKS, Disks, Set, Sets};
+use self::ground::{Zoned, format_vdo};
+use self::sets::{DISK, DISKS, Disks, Set, Sets, ZONED};
 
 /// The kernel, and what it has.
 struct Kernel {
@@ -70,23 +70,46 @@ fn series(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
-/// The device that a target's sets stand on, which goes with the value.
+/// What a target's sets stand on, which goes with the value.
 struct Below<'a> {
-    device: Option<Device<'a>>,
-    /// Its number, as a word, and its sectors.
+    ground: Ground<'a>,
+    /// The number of the device on the disks, as a word, and its sectors.
     under: (String, u64),
+    /// The numbers of the zoned disks.
+    zoned: Vec<String>,
+}
+
+enum Ground<'a> {
+    /// Empty disks.
+    Disks,
+    /// A device on the disks.
+    Device { _goes_with_the_value: Device<'a> },
+    /// Zoned disks.
+    Zoned(Zoned),
+    /// Disks with a volume each.
+    Volumes,
 }
 
 impl<'a> Below<'a> {
-    fn new(kernel: &'a Kernel, text: &str) -> Result<Below<'a>, String> {
-        let none = || ("none".to_owned(), 0);
-        let Some(set) = sets::read(text, sets::over("none")).under else {
-            return Ok(Below {
-                device: None,
-                under: none(),
-            });
+    fn new(kernel: &'a Kernel, target: &str, text: &str) -> Result<Below<'a>, String> {
+        let mut below = Below {
+            ground: Ground::Disks,
+            under: ("none".to_owned(), 0),
+            zoned: ZONED.map(str::to_owned).into(),
         };
-        wipe()?;
+        match target {
+            "zoned" => {
+                let zoned = Zoned::new()?;
+                below.zoned = zoned.numbers();
+                below.ground = Ground::Zoned(zoned);
+            }
+            "vdo" => below.ground = Ground::Volumes,
+            _ => {}
+        }
+        let Some(set) = sets::read(text, sets::over("none")).under else {
+            return Ok(below);
+        };
+        wipe(&set.params, ALL)?;
         let device = Device::new(kernel, "below").map_err(|error| error.report())?;
         device.activate(&line(&set.target, set.length, &set.params)?)?;
         for (_, message) in &set.messages {
@@ -94,38 +117,59 @@ impl<'a> Below<'a> {
         }
         let info = kernel.dm.info(device.id.clone(), Slot::Active);
         let number = info.map_err(|error| error.report())?.number;
-        Ok(Below {
-            device: Some(device),
-            under: (number.to_string(), set.length),
-        })
+        below.under = (number.to_string(), set.length);
+        below.ground = Ground::Device {
+            _goes_with_the_value: device,
+        };
+        Ok(below)
     }
 
     fn sets(&self, text: &str) -> Sets {
-        sets::read(text, sets::over(&self.under.0))
+        let over = sets::over(&self.under.0);
+        sets::read(text, |text| match &self.ground {
+            Ground::Zoned(zoned) => over(&zoned.over(text)),
+            _ => over(text),
+        })
     }
 
-    /// Makes the disks empty again, unless something stands on them.
-    fn wipe(&self) -> Result<(), String> {
-        match self.device {
-            None => wipe(),
-            Some(_) => Ok(()),
+    fn disks(&self) -> Disks<'_> {
+        Disks {
+            under: (&self.under.0, self.under.1),
+            zoned: &self.zoned,
+        }
+    }
+
+    /// Makes the disks of a set ready for it: empty, or formatted where a kernel takes no others.
+    fn prepare(&self, set: &Set) -> Result<(), String> {
+        match &self.ground {
+            Ground::Device { .. } => Ok(()),
+            Ground::Disks => wipe(&set.params, ALL),
+            Ground::Zoned(zoned) => zoned.format(&set.params),
+            Ground::Volumes => {
+                let disk = set.params.split(' ').nth(1).and_then(node);
+                let disk = disk.ok_or_else(|| format!("{}: no disk", set.params))?;
+                format_vdo(&disk, DISK / 8, set.length / 8)
+            }
         }
     }
 }
 
-/// Makes disks begin with zeroes again: a target would find its metadata there.
-fn wipe() -> Result<(), String> {
-    let zeroes = vec![0; 1 << 20];
-    for at in 0..DISKS.len() {
-        let disk = format!("/dev/ram{at}");
-        OpenOptions::new()
-            .write(true)
-            .open(&disk)
-            .and_then(|mut file| {
-                file.write_all(&zeroes)?;
-                file.sync_all()
-            })
-            .map_err(|error| format!("{disk}: {error}"))?;
+/// Bytes at a disk's start in which targets of right sets look for their metadata.
+const ALL: usize = 1 << 20;
+
+/// The node of a disk.
+fn node(number: &str) -> Option<String> {
+    let at = DISKS.iter().position(|disk| *disk == number)?;
+    Some(format!("/dev/ram{at}"))
+}
+
+/// Makes the disks that a line names begin with zeroes again: a target would find metadata there.
+fn wipe(params: &str, bytes: usize) -> Result<(), String> {
+    let zeroes = vec![0; bytes];
+    for (at, disk) in DISKS.iter().enumerate() {
+        if params.contains(disk) {
+            crate::shell::write_at(&format!("/dev/ram{at}"), 0, &zeroes)?;
+        }
     }
     Ok(())
 }
@@ -202,11 +246,15 @@ fn line(target: &str, length: u64, params: &str) -> Result<TableLine, String> {
     line.parse().map_err(|error| format!("{line}: {error}"))
 }
 
+/// Whether a target is asked for: `DM_GUEST_APPEND=DM_TYPED=raid,mirror` asks for two.
+fn is_asked(target: &str) -> bool {
+    let asked = std::env::var("DM_TYPED").unwrap_or_default();
+    asked.is_empty() || asked.split(',').any(|asked| asked == target)
+}
+
 /// Whether we take a set, with all that is known of the kernel and of the disks.
 fn check(kernel: &Kernel, below: &Below<'_>, kind: &Kind, set: &Set) -> Result<(), ParamError> {
-    let mut disks = Disks {
-        under: (&below.under.0, below.under.1),
-    };
+    let mut disks = below.disks();
     let length = dm_core::units::SectorCount(set.length);
     let mut reader = Reader::new(&set.params).mapping(length).over(&mut disks);
     if let Some(version) = kernel.version(kind.name) {

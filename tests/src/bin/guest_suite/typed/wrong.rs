@@ -8,10 +8,16 @@ use dm_core::version::Version;
 
 use super::rows;
 use super::sets::{self, FILES, Set};
-use super::{Below, Device, Kernel, check, line, wipe};
+use super::{Below, Device, Ground, Kernel, check, is_asked, line, wipe};
 
 /// The least that a target has.
 const LEAST: usize = 20;
+/// The most that are made of a target's right sets, unless all are asked for: each costs a kernel
+/// its time.
+const MADE: usize = 36;
+
+/// Bytes at a disk's start that have a target's header, without which the rest is as good as gone.
+const HEADER: usize = 128 << 10;
 
 /// What kernels take although it is wrong: numbers that do not fit lose their upper bits, and the
 /// check of the stripe's index is off by one.
@@ -21,9 +27,19 @@ const TAKEN: &[(&str, &str)] = &[
     ("unstriped", "2 256 2 8:0 0"),
 ];
 
+/// What a kernel alone knows. All else that it refuses, we refuse.
+const ALONE: &[(&str, &str)] = &[
+    ("crypt", "its ciphers"),
+    ("verity", "its hashes, and how large its codes are"),
+    ("integrity", "its hashes, and what the device has room for"),
+    ("raid", "what the devices' metadata says"),
+    ("vdo", "what the volume's metadata says"),
+];
+
 /// Every set of parameters that is refused with a reason, the kernel refuses, too.
 pub(crate) fn kernel_refuses_what_we_refuse() -> Result<(), String> {
     let kernel = Kernel::open()?;
+    let _quiet = Quiet::new();
     let device = Device::new(&kernel, "typed").map_err(|error| error.report())?;
     let (mut refused, mut taken) = (0, Vec::new());
     for (target, params, said) in rows::refusals() {
@@ -36,7 +52,6 @@ pub(crate) fn kernel_refuses_what_we_refuse() -> Result<(), String> {
             .replace("8:32", "1:2")
             .replace("8:48", "1:3")
             .replace("8:1 ", "1:1 ");
-        wipe()?;
         match device.load(&line(target, 65_536, &params)?) {
             Err(_) => refused += 1,
             Ok(()) => taken.push(format!("{target} {params} ({said})")),
@@ -65,13 +80,14 @@ pub(crate) fn more_wrong_sets_are_wrong_to_both() -> Result<(), String> {
 /// Many of the sets are made of right ones: what we refuse, the kernel refuses.
 fn held_to_both(files: &[(&str, &str)]) -> Result<(), String> {
     let kernel = Kernel::open()?;
+    let _quiet = Quiet::new();
     let mut wrong = Vec::new();
     for (target, text) in files {
         let Some(kind) = typed::kind(target) else {
             wrong.push(format!("{target} is no kind"));
             continue;
         };
-        if kernel.version(target).is_none() {
+        if kernel.version(target).is_none() || !is_asked(target) {
             continue;
         }
         println!("{target}: …");
@@ -115,7 +131,7 @@ struct Counts {
 }
 
 fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Result<(), String> {
-    let below = Below::new(kernel, text)?;
+    let below = Below::new(kernel, kind.name, text)?;
     let sets = below.sets(text);
     let told = |sets: &[Set]| -> Vec<Set> {
         let fit = sets.iter().filter(|set| !kernel.is_too_old(set));
@@ -124,9 +140,14 @@ fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Res
     let (bad, taken) = (told(&sets.bad), told(&sets.taken));
     let good = told(&sets.good);
     let made = good.iter().filter(|set| set.vary);
-    let made = made.flat_map(sets::variations);
-    below.wipe()?;
+    let made: Vec<Set> = made.flat_map(sets::variations).collect();
+    let each = match std::env::var_os("DM_TYPED_ALL") {
+        None => made.len().div_ceil(MADE).max(1),
+        Some(_) => 1,
+    };
+    let made = made.into_iter().step_by(each);
     let mut seen = BTreeSet::new();
+    let mut unused = None;
     let named = bad.len() + taken.len();
     for (at, set) in bad.iter().chain(&taken).cloned().chain(made).enumerate() {
         if !seen.insert((set.length, set.params.clone())) {
@@ -134,8 +155,15 @@ fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Res
         }
         let name = format!("{} {} {}", set.length, kind.name, set.params);
         let ours = check(kernel, &below, kind, &set);
+        // What is refused late has left metadata, too.
+        if matches!(below.ground, Ground::Disks) {
+            wipe(&set.params, HEADER)?;
+        }
         // Only the first table of a device is held to the devices' sizes at load.
-        let device = Device::new(kernel, "typed").map_err(|error| error.report())?;
+        let device = match unused.take() {
+            Some(device) => device,
+            None => Device::new(kernel, "typed").map_err(|error| error.report())?,
+        };
         let kernels = device.load(&line(kind.name, set.length, &set.params)?);
         match (ours, &kernels) {
             (Err(_), Err(_)) => counts.both += 1,
@@ -147,16 +175,45 @@ fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Res
             (Ok(()), Err(_)) if at < named => {
                 counts.ours.push(format!("we take {name}"));
             }
-            (Ok(()), Err(_)) => counts.kernels += 1,
+            (Ok(()), Err(_)) => {
+                let why = ALONE.iter().find(|(target, _)| *target == kind.name);
+                match why {
+                    Some((_, why)) => {
+                        counts.kernels += 1;
+                        println!("the kernel alone knows {why}: {name}");
+                    }
+                    None => counts.ours.push(format!("we take {name}")),
+                }
+            }
             (Ok(()), Ok(())) if at < named => counts.ours.push(format!("both take {name}")),
             (Ok(()), Ok(())) => {}
         }
-        drop(device);
-        if kernels.is_ok() {
-            below.wipe()?;
-        }
+        unused = kernels.is_err().then_some(device);
     }
     Ok(())
+}
+
+/// While it is there, the console shows no reasons of refusals: it is slow, and they are many.
+struct Quiet {
+    before: Option<String>,
+}
+
+const CONSOLE: &str = "/proc/sys/kernel/printk";
+
+impl Quiet {
+    fn new() -> Quiet {
+        let before = std::fs::read_to_string(CONSOLE).ok();
+        let _ = std::fs::write(CONSOLE, "3");
+        Quiet { before }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = std::fs::write(CONSOLE, before);
+        }
+    }
 }
 
 /// Whether the word that is wrong is a number of which the kernel reads the lower bits alone.
