@@ -138,6 +138,13 @@ impl Page {
         self.text
     }
 
+    /// What the target can be told, as the page says it; none if nothing.
+    pub fn messages(self) -> Option<&'static str> {
+        let (_, messages) = self.text.split_once(" Messages: ")?;
+        let (messages, _) = messages.split_once(". Kernel version followed")?;
+        Some(messages).filter(|messages| *messages != "none")
+    }
+
     /// The rows of its table of options.
     pub fn options(self) -> impl Iterator<Item = OptionRow> {
         let rows = self.text.lines();

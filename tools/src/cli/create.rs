@@ -12,6 +12,7 @@ use crate::output::{Answer, json};
 use super::commands::Run;
 use super::concise;
 use super::devices::name;
+use super::explain::syntax_of_all;
 use super::label_rule::LabelRule;
 use super::node_args::NodeArgs;
 use super::session::Session;
@@ -19,6 +20,7 @@ use super::table_text::{self, TableSource, TableText};
 
 /// A device to be made, with its table unless it says otherwise; or several in one line.
 #[derive(Debug, Args)]
+#[command(after_long_help = syntax_of_all())]
 pub(super) struct Create {
     /// The new device's name
     #[arg(value_name = "NAME", required_unless_present = "concise")]

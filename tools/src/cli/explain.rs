@@ -49,6 +49,18 @@ pub(super) fn syntax_of_all() -> String {
     format!("Lines of tables:\n{}", lines.collect::<String>())
 }
 
+/// What `message --help` shows: what each target can be told.
+pub(super) fn messages_of_all() -> String {
+    let told = KINDS
+        .iter()
+        .filter_map(|kind| Some((kind.name, kind.page().messages()?)));
+    let lines = told.map(|(name, messages)| format!("  {name}: {}\n", messages.replace('`', "")));
+    format!(
+        "Messages of targets:\n{}Any target: @stats_…, @cancel_deferred_remove\n",
+        lines.collect::<String>()
+    )
+}
+
 impl Run for Explain {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         if let Some(target) = &self.target {
@@ -118,10 +130,15 @@ fn of_target(name: &str, answer: &mut Answer) -> Result<(), Failure> {
         let line = format!("  {}{value}: {}\n", option.word, meaning(option));
         answer.text.push_str(&line);
     }
+    if let Some(messages) = kind.page().messages() {
+        let line = format!("  messages: {}\n", messages.replace('`', ""));
+        answer.text.push_str(&line);
+    }
     answer.field("target", kind.name);
     answer.field("about", kind.about);
     answer.field("syntax", kind.syntax());
     answer.field("options", options.iter().map(option).collect::<Value>());
+    answer.field("messages", kind.page().messages());
     Ok(())
 }
 
@@ -217,8 +234,11 @@ impl Explained {
 
 /// What the target's page says of a word that is an option.
 fn row(kind: Option<&Kind>, note: &Note) -> Option<OptionRow> {
-    let keyed = matches!(note.role, Role::Key { at } if at > 0);
-    let kind = kind.filter(|_| keyed || note.role == Role::Option)?;
+    let kind = kind.filter(|_| match note.role {
+        Role::Option | Role::DeviceIn { .. } => true,
+        Role::Key { at } => at > 0,
+        _ => false,
+    })?;
     kind.option(&note.text)
 }
 

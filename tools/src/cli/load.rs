@@ -8,12 +8,14 @@ use crate::output::Answer;
 
 use super::commands::Run;
 use super::devices::One;
+use super::explain::syntax_of_all;
 use super::label_rule::LabelRule;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
 
 /// A table for a device's inactive slot.
 #[derive(Debug, Args)]
+#[command(after_long_help = syntax_of_all())]
 pub(super) struct Load {
     #[command(flatten)]
     device: One,

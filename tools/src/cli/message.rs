@@ -9,10 +9,12 @@ use crate::output::escape::printable;
 
 use super::commands::Run;
 use super::devices::One;
+use super::explain::messages_of_all;
 use super::session::Session;
 
 /// Words for the target that maps a sector.
 #[derive(Debug, Args)]
+#[command(after_long_help = messages_of_all())]
 pub(super) struct Message {
     #[command(flatten)]
     device: One,
