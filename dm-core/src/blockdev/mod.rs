@@ -3,6 +3,8 @@
 #[cfg(feature = "std")]
 mod blocking;
 #[cfg(feature = "std")]
+mod cut;
+#[cfg(feature = "std")]
 mod fault;
 #[cfg(feature = "std")]
 mod file;

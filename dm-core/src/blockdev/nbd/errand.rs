@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::time::Instant;
 
+use crate::blockdev::cut::Cut;
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
 use crate::nbd::{
@@ -137,50 +138,40 @@ impl Errand {
         }
     }
 
+    /// Where the next part lies in the buffers.
+    fn cut(&self, export: &Export) -> Cut {
+        let bytes = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let left = self.part(export).1;
+        Cut {
+            skip: bytes(self.done),
+            left: bytes(left),
+        }
+    }
+
     /// What a write's next part stores.
     pub(super) fn data(&self, export: &Export) -> Vec<bytes::Bytes> {
         let IoData::Write(buffers) = self.io.data() else {
             return Vec::new();
         };
-        let (mut skip, mut left) = (self.done, self.part(export).1);
-        let mut parts = Vec::new();
-        for buffer in buffers {
-            let length = buffer.len() as u64;
-            let from = skip.min(length);
-            let to = length.min(from + left);
-            if from < to {
-                let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-                parts.push(buffer.slice(index(from)..index(to)));
-            }
-            left -= to - from;
-            skip -= from;
-        }
-        parts
+        let mut cut = self.cut(export);
+        let parts = buffers
+            .iter()
+            .map(|buffer| buffer.slice(cut.of(buffer.len())));
+        parts.filter(|part| !part.is_empty()).collect()
     }
 
     /// Where a read's next part goes; nothing for anything else.
     pub(super) fn room(&mut self, export: &Export) -> Vec<&mut [u8]> {
-        let (command, mut left) = self.part(export);
-        let mut skip = self.done;
+        let mut cut = self.cut(export);
+        let reads = self.part(export).0 == CommandKind::Read;
         let IoData::Read(buffers) = self.io.data_mut() else {
             return Vec::new();
         };
-        let mut parts = Vec::new();
-        if command != CommandKind::Read {
-            return parts;
-        }
-        for buffer in buffers {
-            let length = buffer.len() as u64;
-            let from = skip.min(length);
-            let to = length.min(from + left);
-            if from < to {
-                let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-                parts.push(&mut buffer[index(from)..index(to)]);
-            }
-            left -= to - from;
-            skip -= from;
-        }
-        parts
+        let parts = buffers.iter_mut().filter(|_| reads).map(|buffer| {
+            let range = cut.of(buffer.len());
+            &mut buffer[range]
+        });
+        parts.filter(|part| !part.is_empty()).collect()
     }
 
     /// The next part is done; whether that was the last.
