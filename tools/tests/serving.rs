@@ -339,3 +339,43 @@ fn memory_is_bounded_whatever_clients_ask_for() {
     signal(child.id(), Signal::TERM);
     assert_eq!(wait(child).code, Some(0));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn run_reads_and_writes_past_the_page_cache() {
+    let home = Home::new();
+    let image = home.image("disk.img", 4096);
+    let table = "0 4096 linear disk.img 0";
+    let words = [
+        "run",
+        "--direct",
+        "--table",
+        table,
+        "--socket",
+        "direct.sock",
+    ];
+    let mut child = home.spawn(&words);
+    let uri = first_line(&mut child);
+    if uri.is_empty() {
+        let said = wait(child).stderr;
+        assert!(
+            said.contains("only be had through the page cache"),
+            "{said}"
+        );
+        eprintln!("SKIPPED: no direct io in {}", home.path().display());
+        return;
+    }
+    let socket = home.path().join("direct.sock");
+    let mut client = NbdClient::connect_unix(&socket, "disk").unwrap();
+    let bytes: Vec<u8> = (0..300_000_u32)
+        .map(|at| (at % 251).to_le_bytes()[0])
+        .collect();
+    // No whole blocks, at either end.
+    client.write(777, &bytes).unwrap();
+    let mut read = vec![0; bytes.len()];
+    client.read(777, &mut read).unwrap();
+    assert!(read == bytes);
+    assert!(std::fs::read(&image).unwrap()[777..][..bytes.len()] == bytes);
+    signal(child.id(), Signal::TERM);
+    assert_eq!(wait(child).code, Some(0));
+}

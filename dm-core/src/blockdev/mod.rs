@@ -30,7 +30,7 @@ pub use blocking::Blocking;
 #[cfg(feature = "std")]
 pub use fault::{Fault, FaultDev, Then};
 #[cfg(feature = "std")]
-pub use file::FileDev;
+pub use file::{Caching, FileDev};
 #[cfg(feature = "std")]
 pub use labelled::LabelledDev;
 #[cfg(feature = "std")]

@@ -19,7 +19,7 @@ mod way;
 use std::sync::Arc;
 
 use crate::backend::{Backend, Capabilities, Features};
-use crate::blockdev::{BlockDev, DevInfo};
+use crate::blockdev::{BlockDev, Caching, DevInfo};
 use crate::command::{Command, Reply};
 use crate::component::{OpenError, TableMode};
 use crate::devid::{DevId, DevNo};
@@ -85,6 +85,11 @@ impl Engine {
         Engine {
             inner: Inner::new(TARGETS.iter().chain(more).copied().collect()),
         }
+    }
+
+    /// Says how the tables that are loaded from now on have their files and block devices.
+    pub fn set_caching(&self, caching: Caching) {
+        self.inner.files.set_caching(caching);
     }
 
     /// Obeys one command; `cancel` can give it up while it waits.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::blockdev::{BlockDev, DevInfo, FileDev, NbdDev, Patience, node_of};
+use crate::blockdev::{BlockDev, Caching, DevInfo, FileDev, NbdDev, Patience, node_of};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
 use crate::errno::Errno;
@@ -30,6 +30,8 @@ pub(super) struct Files(Mutex<FileNumbers>);
 
 #[derive(Default)]
 struct FileNumbers {
+    /// How files are opened.
+    caching: Caching,
     /// By device and inode, so that two names of one file are one device.
     files: HashMap<(u64, u64), u32>,
     uris: BTreeMap<String, u32>,
@@ -182,7 +184,8 @@ impl<'a> TableOpener<'a> {
             }
         };
         self.share(number, || {
-            let dev: Arc<dyn BlockDev> = Arc::new(FileDev::open(&path, mode)?);
+            let dev: Arc<dyn BlockDev> =
+                Arc::new(FileDev::open_as(&path, mode, engine.files.caching())?);
             Ok(Component::new(dev, number, text))
         })
     }
@@ -236,6 +239,15 @@ impl Files {
             major: FILE_MAJOR,
             minor,
         }
+    }
+
+    /// Says how files are opened from now on.
+    pub(super) fn set_caching(&self, caching: Caching) {
+        lock(&self.0).caching = caching;
+    }
+
+    fn caching(&self) -> Caching {
+        lock(&self.0).caching
     }
 
     fn attached(&self, word: &str) -> Option<(u32, Arc<dyn BlockDev>)> {

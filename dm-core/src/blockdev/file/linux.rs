@@ -20,6 +20,9 @@ pub(super) enum Done {
     CanNot,
 }
 
+/// What opens a file past the page cache.
+pub(super) const DIRECT: Option<i32> = Some(rustix::fs::OFlags::DIRECT.bits().cast_signed());
+
 /// Reads what the page cache holds, if it holds all of it.
 pub(super) fn read_cached(file: &File, io: &mut Io) -> bool {
     let mut at = io.range().start().0 << SECTOR_SHIFT;

@@ -1,12 +1,13 @@
 //! Regular files and block devices of the host.
 
+mod direct;
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
 mod os;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +31,18 @@ struct Inner {
     file: File,
     path: PathBuf,
     kind: FileKind,
+    caching: Caching,
     info: DevInfo,
+}
+
+/// Whether a file's bytes stay in the system's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Caching {
+    /// In the page cache, as for any program.
+    #[default]
+    PageCache,
+    /// Nowhere: each request is the disk's. A regular file may have larger blocks then.
+    Direct,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +60,40 @@ impl FileDev {
     /// # Errors
     /// [`OpenError`] if there is none, it may not be opened so, or it is something else.
     pub fn open(path: &Path, mode: TableMode) -> Result<FileDev, OpenError> {
-        // Looked at before it is opened: opening a pipe would wait, a tape would rewind.
-        let kind = kind_of(&std::fs::metadata(path).map_err(|error| open_error(&error))?)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(mode == TableMode::ReadWrite)
-            .open(path)
-            .map_err(|error| open_error(&error))?;
-        FileDev::of(file, path, kind, mode).map_err(|error| open_error(&error))
+        FileDev::open_as(path, mode, Caching::PageCache)
     }
 
-    fn of(mut file: File, path: &Path, kind: FileKind, mode: TableMode) -> io::Result<FileDev> {
+    /// The same, past the page cache perhaps.
+    ///
+    /// # Errors
+    /// As [`FileDev::open`]; and if the file can only be had through the page cache.
+    pub fn open_as(path: &Path, mode: TableMode, caching: Caching) -> Result<FileDev, OpenError> {
+        // Looked at before it is opened: opening a pipe would wait, a tape would rewind.
+        let kind = kind_of(&std::fs::metadata(path).map_err(|error| open_error(&error))?)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(mode == TableMode::ReadWrite);
+        let no_direct =
+            || OpenError::new(Errno::EINVAL, "it can only be had through the page cache");
+        if caching == Caching::Direct {
+            options.custom_flags(os::DIRECT.ok_or_else(no_direct)?);
+        }
+        let file = options.open(path).map_err(|error| {
+            let refused = Errno::from(&error) == Errno::EINVAL;
+            match caching {
+                Caching::Direct if refused => no_direct(),
+                _ => open_error(&error),
+            }
+        })?;
+        FileDev::of(file, path, kind, mode, caching).map_err(|error| open_error(&error))
+    }
+
+    fn of(
+        mut file: File,
+        path: &Path,
+        kind: FileKind,
+        mode: TableMode,
+        caching: Caching,
+    ) -> io::Result<FileDev> {
         let bytes = match kind {
             FileKind::Regular => file.metadata()?.len(),
             FileKind::Block => match file.seek(SeekFrom::End(0))? {
@@ -70,9 +105,22 @@ impl FileDev {
                 bytes => bytes,
             },
         };
-        let limits = match kind {
-            FileKind::Regular => Limits::DEFAULT,
-            FileKind::Block => os::block_limits(&file),
+        let limits = match (kind, caching) {
+            (FileKind::Regular, Caching::PageCache) => Limits::DEFAULT,
+            (FileKind::Regular, Caching::Direct) => {
+                let logical_block = direct::block(&file);
+                Limits {
+                    logical_block,
+                    physical_block: Limits::DEFAULT.physical_block.max(logical_block),
+                    ..Limits::DEFAULT
+                }
+            }
+            (FileKind::Block, _) => os::block_limits(&file),
+        };
+        // A part of a block at the end can not be had.
+        let bytes = match caching {
+            Caching::PageCache => bytes,
+            Caching::Direct => bytes - bytes % u64::from(limits.logical_block),
         };
         let size = SectorCount::from_bytes_floor(bytes);
         let read_only = mode == TableMode::ReadOnly;
@@ -85,6 +133,7 @@ impl FileDev {
             file,
             path: path.to_owned(),
             kind,
+            caching,
             info,
         })))
     }
@@ -123,9 +172,10 @@ impl BlockDev for FileDev {
             return io.complete(Err(error));
         }
         let durable = io.flags().contains(IoFlags::FUA);
+        let cached = self.0.caching == Caching::PageCache;
         match io.op() {
-            IoOp::Read if os::read_cached(&self.0.file, &mut io) => io.complete(Ok(())),
-            IoOp::Write if !durable => {
+            IoOp::Read if cached && os::read_cached(&self.0.file, &mut io) => io.complete(Ok(())),
+            IoOp::Write if cached && !durable => {
                 let result = self.0.write(&io);
                 io.complete(result);
             }
@@ -144,7 +194,8 @@ impl BlockDev for FileDev {
         let range = buffer
             .sectors()
             .and_then(|sectors| SectorRange::new(start, sectors));
-        if range.is_none_or(|range| check_range(info, range).is_err()) {
+        let cached = self.0.caching == Caching::PageCache;
+        if !cached || range.is_none_or(|range| check_range(info, range).is_err()) {
             return false;
         }
         match buffer {
@@ -194,6 +245,9 @@ impl Inner {
     fn read(&self, io: &mut Io) -> IoResult {
         let mut at = io.range().start().0 << SECTOR_SHIFT;
         if let IoData::Read(buffers) = io.data_mut() {
+            if self.caching == Caching::Direct {
+                return direct::read(&self.file, buffers, at).map_err(|error| io_error(&error));
+            }
             for buffer in buffers {
                 self.file
                     .read_exact_at(buffer, at)
@@ -207,6 +261,9 @@ impl Inner {
     fn write(&self, io: &Io) -> IoResult {
         let mut at = io.range().start().0 << SECTOR_SHIFT;
         if let IoData::Write(buffers) = io.data() {
+            if self.caching == Caching::Direct {
+                return direct::write(&self.file, buffers, at).map_err(|error| io_error(&error));
+            }
             for buffer in buffers {
                 self.file
                     .write_all_at(buffer, at)
@@ -229,6 +286,9 @@ impl Inner {
             range.start().0 << SECTOR_SHIFT,
             range.end().0 << SECTOR_SHIFT,
         );
+        if self.caching == Caching::Direct {
+            return direct::zero(&self.file, at, end).map_err(|error| io_error(&error));
+        }
         while at < end {
             let length = usize::try_from(end - at)
                 .unwrap_or(usize::MAX)
@@ -351,6 +411,43 @@ mod tests {
         assert_eq!(kind(32768), ExtentKind::Data);
         if cfg!(target_os = "linux") {
             assert_eq!(kind(0), ExtentKind::Hole);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn direct_file_reads_back_and_leaves_nothing_in_the_page_cache() {
+        let (file, cached) = image(4096);
+        let opened = FileDev::open_as(file.path(), TableMode::ReadWrite, Caching::Direct);
+        let dev = match opened {
+            Ok(dev) => dev,
+            Err(error) => {
+                assert_eq!(error.errno, Errno::EINVAL);
+                eprintln!(
+                    "SKIPPED: no direct io in {}: {error}",
+                    file.path().display()
+                );
+                return;
+            }
+        };
+        let block = u64::from(dev.info().limits.logical_block) / 512;
+        let bytes: Vec<u8> = (0..1536_u32 << 10)
+            .map(|at| (at % 251).to_le_bytes()[0])
+            .collect();
+        dev.write_at(Sector(block), &bytes, IoFlags::empty())
+            .unwrap();
+        let part = SectorRange::new(Sector(block * 2), SectorCount(block)).unwrap();
+        dev.write_zeroes(part, IoFlags::NO_UNMAP).unwrap();
+        let mut read = vec![1; bytes.len()];
+        dev.read_at(Sector(block), &mut read).unwrap();
+        let hole = usize::try_from(block * 512).unwrap();
+        assert!(read[..hole] == bytes[..hole] && read[hole * 2..] == bytes[hole * 2..]);
+        assert!(read[hole..hole * 2].iter().all(|byte| *byte == 0));
+        /// A file system whose files are nowhere but in the page cache.
+        const TMPFS: i64 = 0x0102_1994;
+        let system = rustix::fs::fstatfs(file.as_file()).unwrap();
+        if system.f_type != TMPFS {
+            assert!(!os::read_now(&cached.0.file, &mut [0; 4096], 8192));
         }
     }
 

@@ -15,6 +15,9 @@ pub(super) enum Done {
     CanNot,
 }
 
+/// There is no way past the page cache that is known here.
+pub(super) const DIRECT: Option<i32> = None;
+
 /// There is no asking whether a read would wait.
 pub(super) fn read_cached(_: &File, _: &mut Io) -> bool {
     false

@@ -5,6 +5,7 @@ mod nbd;
 use std::path::Path;
 
 use clap::Args;
+use dm_core::blockdev::Caching;
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, Slot, SuspendOptions};
 use dm_core::devid::DevId;
@@ -31,6 +32,9 @@ pub(super) struct Run {
     name: String,
     #[command(flatten)]
     nbd: nbd::NbdArgs,
+    /// Read and write files and disks past the page cache
+    #[arg(long)]
+    direct: bool,
     /// Refuse writes
     #[arg(short, long)]
     readonly: bool,
@@ -44,6 +48,9 @@ impl commands::Run for Run {
         let id = DevId::from(name.clone());
         let table = self.source.read(&id)?;
         let engine = Engine::new();
+        if self.direct {
+            engine.set_caching(Caching::Direct);
+        }
         self.labels.check(&engine, &id, &table)?;
         let TableText {
             lines,
