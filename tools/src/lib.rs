@@ -13,7 +13,8 @@
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
 //! - `quickstart`: the guided tour.
-#![forbid(unsafe_code)]
+// Forbidden but for `export::ublk::sys`, which io_uring needs.
+#![deny(unsafe_code)]
 
 pub mod cli;
 pub mod export;

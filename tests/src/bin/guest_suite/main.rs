@@ -20,6 +20,7 @@ mod counts;
 mod crowd;
 mod crypt;
 mod crypt_luks;
+mod exports;
 mod faults;
 mod integrity;
 mod ioctls;
@@ -164,6 +165,14 @@ const CHECKS: &[(&str, Check)] = &[
         "churn_needs_no_more_ioctls",
         churn::churn_needs_no_more_ioctls,
     ),
+    (
+        "kernel_nbd_reads_what_it_wrote",
+        exports::kernel_nbd_reads_what_it_wrote,
+    ),
+    (
+        "ublk_device_outlives_its_server",
+        exports::ublk_device_outlives_its_server,
+    ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),
     ("verity_ours_is_read_alike", verity::ours_is_read_alike),
@@ -188,6 +197,7 @@ const FIGURES: &[(&str, Check)] = &[
     ("churn_figures", churn::churn_figures),
     ("startup_figures", startup::startup_figures),
     ("churn_ioctls", churn::churn_ioctls),
+    ("ublk_figures", exports::ublk_figures),
 ];
 
 /// Where a check leaves the reason of its failure for `serve`.

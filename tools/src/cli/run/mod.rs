@@ -1,6 +1,18 @@
 //! `dmctl run`.
 
 mod nbd;
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
+    )),
+    path = "no_ublk.rs"
+)]
+mod ublk;
 
 use std::path::Path;
 
@@ -10,6 +22,7 @@ use dm_core::client::Dm;
 use dm_core::command::{Create, Load, Slot, SuspendOptions};
 use dm_core::devid::DevId;
 use dm_core::engine::Engine;
+use dm_core::names::DmName;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -32,6 +45,11 @@ pub(super) struct Run {
     name: String,
     #[command(flatten)]
     nbd: nbd::NbdArgs,
+    /// As the block device /dev/ublkbN of Linux instead, with a link in /dev/mapper; one that lost
+    /// its server is adopted
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+        conflicts_with_all = ["socket", "listen", "tls_certificates", "tls_psk"])]
+    ublk: Option<Option<u32>>,
     /// Read and write files and disks past the page cache
     #[arg(long)]
     direct: bool,
@@ -40,6 +58,12 @@ pub(super) struct Run {
     readonly: bool,
     #[command(flatten)]
     labels: LabelRule,
+}
+
+/// What is served.
+enum Served {
+    Export(nbd::Export),
+    Device(ublk::NamedUblk),
 }
 
 impl commands::Run for Run {
@@ -83,12 +107,8 @@ impl commands::Run for Run {
         // From here on a signal is an order to end, not an end.
         let mut signals = Signals::new([SIGINT, SIGTERM])
             .map_err(|error| Failure::io("watch for signals in", Path::new("dmctl"), &error))?;
-        let served = self.nbd.start(engine, &name)?;
-        let mut answer = Answer {
-            text: format!("{}\n", served.uri()),
-            ..Answer::default()
-        };
-        answer.field("uri", served.uri());
+        let served = self.serve(engine, &name)?;
+        let mut answer = served.answer();
         answer.field("device", json::info(&dm.info(name, Slot::Active)?));
         let shown = session.show(answer);
         if shown.is_ok() {
@@ -99,5 +119,40 @@ impl commands::Run for Run {
         let stopped = served.stop();
         shown?;
         stopped
+    }
+}
+
+impl Run {
+    fn serve(&self, engine: Engine, name: &DmName) -> Result<Served, Failure> {
+        match self.ublk {
+            Some(number) => ublk::NamedUblk::start(&engine, name, number).map(Served::Device),
+            None => self.nbd.start(engine, name).map(Served::Export),
+        }
+    }
+}
+
+impl Served {
+    /// Where it is found.
+    fn answer(&self) -> Answer {
+        let mut answer = Answer::default();
+        match self {
+            Served::Export(export) => {
+                answer.text = format!("{}\n", export.uri());
+                answer.field("uri", export.uri());
+            }
+            Served::Device(device) => {
+                answer.text = format!("{}\n", device.path().display());
+                answer.field("path", device.path().display().to_string());
+                answer.field("node", device.node().display().to_string());
+            }
+        }
+        answer
+    }
+
+    fn stop(self) -> Result<(), Failure> {
+        match self {
+            Served::Export(export) => export.stop(),
+            Served::Device(device) => device.stop(),
+        }
     }
 }
