@@ -1,6 +1,7 @@
 //! The NBD export, used by the clients that people use.
 
 use std::fs;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use dm_core::target::FlushMode;
 use dm_tests::model::{Content, Mix, Stack, random_bytes};
 use dm_tests::script::{create, load, name};
 use dm_tests::tools::{find, run};
-use dm_tools::export::client::NbdClient;
-use dm_tools::export::nbd::{self, Server};
+use dm_tools::export::client::{ClientError, NbdClient};
+use dm_tools::export::nbd::{self, Server, Service};
 
 /// An engine whose devices are served in a folder of their own.
 struct Served {
@@ -387,4 +388,121 @@ fn trim_is_offered_where_discards_go_through() {
             client.trim(0, 4096).unwrap();
         }
     }
+}
+
+#[test]
+fn trim_and_write_zeroes_give_the_files_space_back() {
+    let served = Served::new();
+    let disk = served.disk("disk.img", 16 << 20);
+    create(&served.engine, "vol", &format!("0 32768 linear {disk} 0")).unwrap();
+    let mut client = served.client("vol");
+    let blocks = || fs::metadata(&disk).unwrap().blocks();
+    client.write(0, &vec![7; 8 << 20]).unwrap();
+    client.flush().unwrap();
+    let full = blocks();
+    assert!(full >= 16384, "8 MiB are stored");
+    client.trim(0, 4 << 20).unwrap();
+    let half = blocks();
+    assert!(
+        half <= full - 8000,
+        "{full} blocks before, {half} after a trim"
+    );
+    client.write_zeroes(4 << 20, 4 << 20).unwrap();
+    assert!(
+        blocks() <= half - 8000,
+        "{half} blocks before, {} after zeroes",
+        blocks()
+    );
+    let mut read = vec![1; 8 << 20];
+    client.read(0, &mut read).unwrap();
+    assert!(read.iter().all(|byte| *byte == 0));
+    assert_eq!(fs::metadata(&disk).unwrap().len(), 16 << 20);
+}
+
+#[test]
+fn export_for_reading_of_one_device_shows_no_other_and_takes_no_write() {
+    let served = Served::new();
+    let disk = served.disk("disk.img", 1 << 20);
+    for (device, from) in [("vol", 0), ("other", 1024)] {
+        create(
+            &served.engine,
+            device,
+            &format!("0 1024 linear {disk} {from}"),
+        )
+        .unwrap();
+    }
+    let socket = served.path("one.sock");
+    let service = Service::new(served.engine.clone())
+        .only(name("vol"))
+        .read_only();
+    let _server = Server::start(service, UnixListener::bind(&socket).unwrap()).unwrap();
+    let refused = NbdClient::connect_unix(&socket, "other").err().unwrap();
+    let reason = "the server refused: no active device has this name";
+    assert_eq!(refused.to_string(), reason);
+    if let Some(mut info) = find("nbdinfo") {
+        let said = run(info.args(["--list", &nbd::uri(&socket, &name("vol"))]));
+        let said = String::from_utf8_lossy(&said.stdout);
+        assert!(said.contains("vol") && !said.contains("other"), "{said}");
+        assert!(said.contains("is_read_only: true"), "{said}");
+    }
+    // Without a name, it is the one that there is.
+    let mut client = NbdClient::connect_unix(&socket, "").unwrap();
+    let permission = |error: ClientError| assert_eq!(Errno::from(&error), Errno::EPERM);
+    permission(client.write(0, &[1; 512]).unwrap_err());
+    permission(client.write(3, &[1; 5]).unwrap_err());
+    permission(client.write(0, &[1; 200_000]).unwrap_err());
+    permission(client.trim(0, 512).unwrap_err());
+    permission(client.write_zeroes(0, 512).unwrap_err());
+    client.read(0, &mut [0; 512]).unwrap();
+    // The engine's other server is not meant.
+    served.client("vol").write(0, &[1; 512]).unwrap();
+}
+
+/// What ends the mount of nbdfuse, however the test ends.
+struct Mounted(PathBuf, std::process::Child);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+        let _ = self.1.wait();
+    }
+}
+
+#[test]
+fn nbdfuse_shows_a_device_as_a_file() {
+    let Some(mut nbdfuse) = find("nbdfuse") else {
+        return;
+    };
+    if !Path::new("/dev/fuse").exists() || !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: nbdfuse takes /dev/fuse, and root where there is no fusermount3");
+        return;
+    }
+    let served = Served::new();
+    let disk = served.disk("disk.img", 4 << 20);
+    create(&served.engine, "vol", &format!("0 4096 linear {disk} 8")).unwrap();
+    let file = served.path("mounted");
+    fs::write(&file, "").unwrap();
+    let mut child = nbdfuse.arg(&file).arg(served.uri("vol")).spawn().unwrap();
+    while fs::metadata(&file).unwrap().len() == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "nbdfuse ended");
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mounted = Mounted(file.clone(), child);
+    assert_eq!(fs::metadata(&file).unwrap().len(), 4096 * 512);
+    let bytes: Vec<u8> = (0..300_000_u32)
+        .map(|at| (at % 251).to_le_bytes()[0])
+        .collect();
+    let opened = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&file)
+        .unwrap();
+    opened.write_all_at(&bytes, 1000).unwrap();
+    opened.sync_all().unwrap();
+    let mut read = vec![0; bytes.len()];
+    opened.read_exact_at(&mut read, 1000).unwrap();
+    assert!(read == bytes);
+    drop((opened, mounted));
+    let stored = fs::read(&disk).unwrap();
+    assert!(stored[8 * 512 + 1000..][..bytes.len()] == bytes);
 }
