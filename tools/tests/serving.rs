@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -298,6 +298,8 @@ fn idle_export_with_clients_sleeps() {
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded_whatever_clients_ask_for() {
+    use std::io::Write;
+
     let home = Home::new();
     let image = std::fs::File::create(home.path().join("disk.img")).unwrap();
     image.set_len(256 << 20).unwrap();

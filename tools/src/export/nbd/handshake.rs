@@ -200,12 +200,7 @@ impl<S: Stream> Options<'_, S> {
     }
 
     fn obey(&mut self, code: OptionCode, request: OptionRequest) -> io::Result<Next> {
-        let must = self
-            .service
-            .tls
-            .as_ref()
-            .filter(|_| self.security == Security::Plain);
-        if must.is_some_and(|(_, policy)| *policy == TlsPolicy::Required) {
+        if self.waits_for_tls() {
             match request {
                 OptionRequest::StartTls | OptionRequest::Abort => {}
                 // There is no way to refuse this one.
@@ -246,6 +241,12 @@ impl<S: Stream> Options<'_, S> {
         };
         self.reply(code, &replies)?;
         Ok(Next::Options)
+    }
+
+    /// Whether nothing is served before the connection is under TLS.
+    fn waits_for_tls(&self) -> bool {
+        let policy = self.service.tls.as_ref().map(|(_, policy)| *policy);
+        self.security == Security::Plain && policy == Some(TlsPolicy::Required)
     }
 
     /// Goes on under TLS, if there is any, and not twice.
