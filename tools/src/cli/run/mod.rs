@@ -63,7 +63,7 @@ pub(super) struct Run {
 /// What is served.
 enum Served {
     Export(nbd::Export),
-    Device(ublk::NamedUblk),
+    Device(Box<ublk::NamedUblk>),
 }
 
 impl commands::Run for Run {
@@ -125,7 +125,10 @@ impl commands::Run for Run {
 impl Run {
     fn serve(&self, engine: Engine, name: &DmName) -> Result<Served, Failure> {
         match self.ublk {
-            Some(number) => ublk::NamedUblk::start(&engine, name, number).map(Served::Device),
+            Some(number) => {
+                let device = ublk::NamedUblk::start(&engine, name, number)?;
+                Ok(Served::Device(Box::new(device)))
+            }
             None => self.nbd.start(engine, name).map(Served::Export),
         }
     }
