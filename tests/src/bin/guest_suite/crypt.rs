@@ -19,9 +19,9 @@ use fastrand::Rng;
 
 use crate::shell::{create, equal, read_at, run};
 
-const DISK: &str = "/dev/ram0";
-const DEVICE: &str = "guest-crypt";
-const SECTORS: usize = 1024;
+pub(crate) const DISK: &str = "/dev/ram0";
+pub(crate) const DEVICE: &str = "guest-crypt";
+pub(crate) const SECTORS: usize = 1024;
 
 /// A cipher's name, the bytes of its key, the IV's offset, and options.
 type Case = (&'static str, usize, u64, &'static str);
@@ -39,6 +39,14 @@ const CASES: &[Case] = &[
         "2 sector_size:4096 iv_large_sectors",
     ),
     ("aes-xts-plain64", 48, 0, ""),
+    ("aes-xts-plain64", 64, 0, "1 allow_discards"),
+    (
+        "aes-xts-plain64",
+        64,
+        8,
+        "7 allow_discards same_cpu_crypt submit_from_crypt_cpus no_read_workqueue \
+         no_write_workqueue sector_size:4096 iv_large_sectors",
+    ),
     ("aes-xts-plain", 64, 0x1_0000_0000, ""),
     ("aes-xts-plain", 64, 0xffff_fffe, ""),
     ("aes-xts-plain64", 64, 0xffff_fffe, ""),
@@ -167,7 +175,7 @@ fn agree(kernel: &Linux, rng: &mut Rng, case: &Case) -> Result<bool, String> {
 }
 
 /// Table and status.
-fn shown_alike(kernel: &Linux, engine: &Engine) -> Result<(), String> {
+pub(crate) fn shown_alike(kernel: &Linux, engine: &Engine) -> Result<(), String> {
     let shown = |driver: &dyn Backend| -> Result<String, DmError> {
         let dm = Dm::new(driver);
         let table = dm.table(script::name(DEVICE), Slot::Active)?.1;
@@ -186,7 +194,7 @@ fn shown_alike(kernel: &Linux, engine: &Engine) -> Result<(), String> {
 /// Each reads what the other wrote. The engine works on the disk's page cache, past which the
 /// kernel's device goes: it comes second, to a cache that is empty, and flushes before the kernel
 /// reads.
-fn bytes_agree(rng: &mut Rng, engine: &Engine) -> Result<(), String> {
+pub(crate) fn bytes_agree(rng: &mut Rng, engine: &Engine) -> Result<(), String> {
     let node = format!("/dev/mapper/{DEVICE}");
     let node = || KernelDisk::open(Path::new(&node), TableMode::ReadWrite);
     let mut kernel = node().map_err(|errno| format!("{DEVICE}: {errno}"))?;

@@ -20,6 +20,7 @@ mod counts;
 mod crowd;
 mod crypt;
 mod crypt_luks;
+mod crypt_tables;
 mod exports;
 mod faults;
 mod integrity;
@@ -54,6 +55,11 @@ const CHECKS: &[(&str, Check)] = &[
         "crypt_messages_are_the_kernels",
         crypt::messages_are_the_kernels,
     ),
+    (
+        "crypt_keys_of_the_keyring",
+        crypt_tables::keys_of_the_keyring,
+    ),
+    ("crypt_read_only_tables", crypt_tables::read_only_tables),
     (
         "crypt_volumes_open_either_way",
         crypt_luks::volumes_open_either_way,

@@ -8,6 +8,7 @@ pub(crate) fn every_program_starts() -> Result<(), String> {
         "dmsetup --version",
         "lvm version",
         "cryptsetup --version",
+        "keyctl --version",
         "integritysetup --version",
         "veritysetup --version",
         "thin_check --version",
