@@ -14,8 +14,10 @@ use dm_core::units::Sector;
 use dm_tests::script::{create, name};
 
 use super::load::{Content, Load, Order};
+use super::opens::Cost;
 use super::pattern::{self, BLOCK};
 use super::server::{Disk, Kind, Server, Shape};
+use super::vault::Vault;
 
 /// A row of the table.
 pub(crate) struct Job {
@@ -36,6 +38,8 @@ pub(crate) enum Client {
     Nbdcopy(CommandKind),
     /// No server: a device of the engine, and plain reads of its file, in this process.
     InProcess,
+    /// No server: programs that open a volume.
+    Opening(Cost),
 }
 
 /// What one run gave.
@@ -52,6 +56,8 @@ pub(crate) struct Sample {
 const ALL: &[Kind] = &[Kind::Ours(Shape::Linear), Kind::Nbdkit, Kind::Qemu];
 const STACK: &[Kind] = &[Kind::Ours(Shape::Stack(8)), Kind::Ours(Shape::Stack(1))];
 const STRIPES: &[Kind] = &[Kind::Ours(Shape::Stripes(4)), Kind::Ours(Shape::Linear)];
+
+const LUKS: &[Kind] = &[Kind::Ours(Shape::Crypt), Kind::NbdkitLuks];
 
 const SMALL: usize = BLOCK;
 const LARGE: usize = 256 << 10;
@@ -124,9 +130,51 @@ pub(crate) const JOBS: &[Job] = &[
         STRIPES,
     ),
     job(
+        "luks-read",
+        "256 KiB sequential read of a LUKS volume, batching client, depth 8",
+        Client::Batching(CommandKind::Read, LARGE, 8, Order::Sequential),
+        LUKS,
+    ),
+    job(
+        "luks-write",
+        "256 KiB sequential write to a LUKS volume, batching client, depth 8",
+        Client::Batching(CommandKind::Write, LARGE, 8, Order::Sequential),
+        LUKS,
+    ),
+    job(
+        "luks-copy",
+        "256 KiB sequential read of a LUKS volume, nbdcopy",
+        Client::Nbdcopy(CommandKind::Read),
+        LUKS,
+    ),
+    job(
+        "luks-random-read",
+        "4 KiB random read of a LUKS volume, batching client, depth 64",
+        Client::Batching(CommandKind::Read, SMALL, 64, Order::Random),
+        LUKS,
+    ),
+    job(
+        "luks-random-write",
+        "4 KiB random write to a LUKS volume, batching client, depth 64",
+        Client::Batching(CommandKind::Write, SMALL, 64, Order::Random),
+        LUKS,
+    ),
+    job(
         "in-process",
         "4 KiB random read through 1,000 segments in one process, to plain pread",
         Client::InProcess,
+        &[],
+    ),
+    job(
+        "open-argon2id",
+        "LUKS2 opened by a passphrase, argon2id 4 times 256 MiB, 2 lanes; a request is a program",
+        Client::Opening(Cost::Argon2id),
+        &[],
+    ),
+    job(
+        "open-pbkdf2",
+        "LUKS2 opened by a passphrase, pbkdf2 10^6 times sha256; a request is a program",
+        Client::Opening(Cost::Pbkdf2),
         &[],
     ),
 ];
@@ -151,10 +199,12 @@ pub(crate) struct Bench {
     pub(crate) content: Content,
     /// The stripes' content, which nobody writes.
     pub(crate) stripes: Content,
+    /// The encrypted file's.
+    vault: Content,
     pub(crate) time: Duration,
 }
 
-fn succeeded(command: &mut Command) -> io::Result<Output> {
+pub(crate) fn succeeded(command: &mut Command) -> io::Result<Output> {
     let output = command
         .output()
         .map_err(|error| io::Error::other(format!("{command:?}: {error}")))?;
@@ -195,17 +245,25 @@ impl Bench {
             disk,
             content: content(),
             stripes: content(),
+            vault: content(),
             time,
         })
     }
 
-    /// Holds the file against what was written to it.
-    fn check(&self) -> io::Result<()> {
+    /// Holds the file that `kind` serves against what was written to it.
+    fn check(&self, kind: Kind) -> io::Result<()> {
         let file = File::open(self.disk.file())?;
         let mut bytes = vec![0; BLOCK];
-        for (at, generation) in self.content.generations.iter().enumerate() {
+        let (content, vault) = match kind.is_encrypted() {
+            true => (&self.vault, self.disk.vault.as_ref()),
+            false => (&self.content, None),
+        };
+        for (at, generation) in content.generations.iter().enumerate() {
             let place = at as u64;
-            file.read_exact_at(&mut bytes, self.disk.offset + place * BLOCK as u64)?;
+            match vault {
+                Some(vault) => vault.read(place, &mut bytes)?,
+                None => file.read_exact_at(&mut bytes, self.disk.offset + place * BLOCK as u64)?,
+            }
             if !pattern::holds(&bytes, place, *generation) {
                 return Err(io::Error::other(format!("block {at} of the file is wrong")));
             }
@@ -215,6 +273,10 @@ impl Bench {
 
     /// One run of a job on one server.
     pub(crate) fn run(&mut self, job: &Job, kind: Kind) -> io::Result<Sample> {
+        if kind.is_encrypted() && self.disk.vault.is_none() {
+            let blocks = self.vault.generations.len() as u64;
+            self.disk.vault = Some(Vault::make(&self.disk.folder, blocks)?);
+        }
         let server = Server::start(&self.disk, kind)?;
         let before = server.usage()?;
         let (requests, time) = match job.client {
@@ -227,22 +289,25 @@ impl Bench {
                     order,
                     time: self.time,
                 };
-                let striped = matches!(kind, Kind::Ours(Shape::Stripes(_)));
-                let content = if striped {
-                    &mut self.stripes
-                } else {
-                    &mut self.content
+                let content = match kind {
+                    Kind::Ours(Shape::Stripes(_)) => &mut self.stripes,
+                    _ if kind.is_encrypted() => &mut self.vault,
+                    _ => &mut self.content,
                 };
                 load.run(server.socket(), content)?
             }
-            Client::Nbdcopy(command) => self.nbdcopy(&server, command)?,
-            Client::InProcess => return Err(io::Error::other("it has no server")),
+            Client::Nbdcopy(command) => self.nbdcopy(&server, command, kind)?,
+            Client::InProcess | Client::Opening(_) => {
+                return Err(io::Error::other("it has no server"));
+            }
         };
         let after = server.usage()?;
         drop(server);
         if matches!(job.client, Client::Batching(CommandKind::Write, ..)) {
-            self.check()?;
-            self.content.next = self.content.next.wrapping_add(1);
+            self.check(kind)?;
+            for content in [&mut self.content, &mut self.vault] {
+                content.next = content.next.wrapping_add(1);
+            }
         }
         let count = requests as f64;
         Ok(Sample {
@@ -295,7 +360,12 @@ impl Bench {
         Ok(())
     }
 
-    fn nbdcopy(&mut self, server: &Server, command: CommandKind) -> io::Result<(u64, Duration)> {
+    fn nbdcopy(
+        &mut self,
+        server: &Server,
+        command: CommandKind,
+        kind: Kind,
+    ) -> io::Result<(u64, Duration)> {
         let (uri, source) = (server.uri(), self.disk.folder.join("source.img"));
         let mut nbdcopy = Command::new("nbdcopy");
         nbdcopy.arg("--request-size=262144");
@@ -319,7 +389,7 @@ impl Bench {
         succeeded(&mut nbdcopy)?;
         let time = start.elapsed();
         if command != CommandKind::Read {
-            self.check()?;
+            self.check(kind)?;
         }
         Ok((self.disk.size / LARGE as u64, time))
     }

@@ -8,8 +8,10 @@
 
 mod jobs;
 mod load;
+mod opens;
 mod pattern;
 mod server;
+mod vault;
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -118,6 +120,7 @@ fn compare(options: &Options) -> io::Result<()> {
         folder: folder.clone(),
         offset: 1 << 20,
         size: options.megabytes << 20,
+        vault: None,
     };
     let done = Bench::prepare(disk, options.time).and_then(|mut bench| {
         let wanted = |job: &&Job| {
@@ -141,6 +144,7 @@ fn row(bench: &mut Bench, job: &Job, rounds: usize) -> io::Result<()> {
     for _ in 0..rounds {
         samples.push(match job.client {
             Client::InProcess => bench.in_process()?.into(),
+            Client::Opening(cost) => opens::run(&bench.disk.folder, cost)?.into(),
             _ => job
                 .servers
                 .iter()
@@ -148,8 +152,10 @@ fn row(bench: &mut Bench, job: &Job, rounds: usize) -> io::Result<()> {
                 .collect::<io::Result<_>>()?,
         });
     }
-    if names.is_empty() {
-        names = vec!["engine".into(), "pread".into()];
+    match job.client {
+        Client::InProcess => names = ["engine", "pread"].map(String::from).into(),
+        Client::Opening(_) => names = opens::NAMES.map(String::from).into(),
+        _ => {}
     }
     let column = |at: usize, of: fn(&Sample) -> f64| {
         median(samples.iter().map(|round| of(&round[at])).collect())
@@ -179,13 +185,21 @@ fn row(bench: &mut Bench, job: &Job, rounds: usize) -> io::Result<()> {
             _ => Default::default(),
         };
         println!(
-            "| {about} | {name} | {:.0} | {:.2} | {:.0} | {rates} | {cpus} |",
-            column(at, rate),
+            "| {about} | {name} | {} | {:.2} | {:.0} | {rates} | {cpus} |",
+            few(column(at, rate)),
             column(at, |sample| sample.cpu),
             column(at, |sample| sample.peak as f64) / f64::from(1 << 20),
         );
     }
     Ok(())
+}
+
+/// A number with three digits at least, where there are few.
+fn few(number: f64) -> String {
+    match number < 100.0 {
+        true => format!("{number:.2}"),
+        false => format!("{number:.0}"),
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

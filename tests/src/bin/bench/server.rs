@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::vault::Vault;
+
 /// Who serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -16,6 +18,8 @@ pub(crate) enum Kind {
     Nbdkit,
     /// qemu-storage-daemon's raw driver at an offset.
     Qemu,
+    /// nbdkit's file plugin under its luks filter.
+    NbdkitLuks,
 }
 
 /// What our table is.
@@ -27,6 +31,8 @@ pub(crate) enum Shape {
     Stack(usize),
     /// A stripe over as many files, in chunks of 64 KiB.
     Stripes(usize),
+    /// The vault's data, decrypted.
+    Crypt,
 }
 
 /// The files that are served, all in the page cache.
@@ -36,6 +42,8 @@ pub(crate) struct Disk {
     pub(crate) offset: u64,
     /// Bytes of the device.
     pub(crate) size: u64,
+    /// Made when a job first wants it.
+    pub(crate) vault: Option<Vault>,
 }
 
 /// A server at work; it ends with this.
@@ -54,11 +62,18 @@ pub(crate) struct Usage {
 }
 
 impl Kind {
+    /// It serves the vault.
+    pub(crate) fn is_encrypted(self) -> bool {
+        matches!(self, Kind::Ours(Shape::Crypt) | Kind::NbdkitLuks)
+    }
+
     pub(crate) fn name(self) -> String {
         match self {
             Kind::Ours(Shape::Linear) => "ours".into(),
             Kind::Ours(Shape::Stack(levels)) => format!("ours, {levels} levels"),
             Kind::Ours(Shape::Stripes(count)) => format!("ours, {count} stripes"),
+            Kind::Ours(Shape::Crypt) => "ours, crypt".into(),
+            Kind::NbdkitLuks => "nbdkit, luks".into(),
             Kind::Nbdkit => "nbdkit".into(),
             Kind::Qemu => "qemu-s-d".into(),
         }
@@ -74,10 +89,17 @@ impl Disk {
         self.folder.join(format!("stripe{at}.img"))
     }
 
+    /// The vault, which is there when a job that is about it runs.
+    fn vault(&self) -> io::Result<&Vault> {
+        let vault = self.vault.as_ref();
+        vault.ok_or_else(|| io::Error::other("the vault is not there"))
+    }
+
     /// Our table: for a stack, that of the lowest device.
-    pub(crate) fn table(&self, shape: Shape) -> String {
+    fn table(&self, shape: Shape) -> io::Result<String> {
         let sectors = self.size / 512;
-        match shape {
+        Ok(match shape {
+            Shape::Crypt => self.vault()?.table(sectors),
             Shape::Linear | Shape::Stack(_) => {
                 let file = self.file();
                 format!(
@@ -92,7 +114,7 @@ impl Disk {
                     .collect();
                 format!("0 {sectors} striped {count} 128{stripes}")
             }
-        }
+        })
     }
 
     fn command(&self, kind: Kind, socket: &Path) -> io::Result<Command> {
@@ -106,7 +128,7 @@ impl Disk {
                     Shape::Stack(levels) => levels.to_string(),
                     _ => "1".into(),
                 });
-                ours.arg(self.table(shape));
+                ours.arg(self.table(shape)?);
                 ours
             }
             Kind::Nbdkit => {
@@ -114,6 +136,13 @@ impl Disk {
                 nbdkit.args(["-f", "--filter=offset", "-U"]).arg(socket);
                 nbdkit.args(["file", &format!("{file}")]);
                 nbdkit.args([format!("offset={offset}"), format!("range={size}")]);
+                nbdkit
+            }
+            Kind::NbdkitLuks => {
+                let vault = self.vault()?;
+                let mut nbdkit = Command::new("nbdkit");
+                nbdkit.args(["-f", "--filter=luks", "-U"]).arg(socket);
+                nbdkit.arg("file").arg(vault.path()).arg(vault.passphrase());
                 nbdkit
             }
             Kind::Qemu => {
