@@ -403,8 +403,21 @@ impl Core {
         lock(&self.slots).step(Event::CancelRemove).map(|_| ())
     }
 
+    /// Whether nobody has it open.
+    pub(super) fn is_unused(&self) -> bool {
+        lock(&self.slots).open_count == 0
+    }
+
+    /// Lets the targets of the active table write what they have yet to write, for good.
+    fn finish(&self) {
+        let table = self.lane.table();
+        let segments = table.iter().flat_map(|table| table.segments());
+        segments.for_each(|segment| segment.target().postsuspend());
+    }
+
     /// Ends a device that is out of the registry, with no lock held.
     pub(super) fn destroy(self: &Arc<Self>) {
+        self.finish();
         let inactive = lock(&self.slots).inactive.take();
         let active = self.lane.swap(None);
         self.raise();

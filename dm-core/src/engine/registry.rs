@@ -42,6 +42,18 @@ pub(super) struct Registry {
     minors: BTreeMap<u32, Arc<Core>>,
 }
 
+impl Drop for Inner {
+    /// Devices that nobody uses any more end as when they are removed, those first that stand on others.
+    fn drop(&mut self) {
+        let registry = std::mem::take(&mut *lock(&self.registry));
+        let mut left: Vec<_> = registry.names.into_values().collect();
+        drop((registry.uuids, registry.minors));
+        while let Some(at) = left.iter().position(|core| core.is_unused()) {
+            left.swap_remove(at).destroy();
+        }
+    }
+}
+
 impl Inner {
     pub(super) fn new(kinds: Vec<TargetKind>) -> Arc<Inner> {
         Arc::new_cyclic(|me| Inner {

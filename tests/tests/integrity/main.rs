@@ -1,5 +1,6 @@
 //! integrity in the engine: what is written is proven when it is read, and nothing else is.
 
+mod corruption;
 mod life;
 mod power_loss;
 mod rig;

@@ -87,14 +87,9 @@ pub enum SuperblockError {
     /// It is of another time.
     #[error("the superblock has version {0}, not 1 to 6")]
     Version(u8),
-    /// It needs what a newer version brought.
-    #[error("flags {flags:#x} need a newer version than {version}")]
-    Flags {
-        /// What stands there.
-        flags: u32,
-        /// The version there.
-        version: u8,
-    },
+    /// It needs what a newer kernel brought.
+    #[error("flags {0:#x} are of a newer kernel")]
+    Flags(u32),
     /// A field has no meaning.
     #[error("the superblock's {what} is {found}")]
     Field {
@@ -123,18 +118,15 @@ impl Superblock {
             return Err(SuperblockError::Version(version));
         }
         let raw = u32::from_le_bytes(field(bytes, FLAGS_AT));
+        // Which version stands there beside them, a kernel does not look at either.
         let flags = Flags::from_bits(raw);
-        let flags = flags.filter(|flags| least_version(*flags) <= version);
         let superblock = Superblock {
             version,
             interleave_shift: bytes[INTERLEAVE_AT],
             tag_size: u16::from_le_bytes(field(bytes, TAG_SIZE_AT)),
             journal_sections: u32::from_le_bytes(field(bytes, SECTIONS_AT)),
             provided: SectorCount(u64::from_le_bytes(field(bytes, PROVIDED_AT))),
-            flags: flags.ok_or(SuperblockError::Flags {
-                flags: raw,
-                version,
-            })?,
+            flags: flags.ok_or(SuperblockError::Flags(raw))?,
             block_shift: bytes[BLOCK_AT],
             bit_shift: bytes[BIT_AT],
             recalculated: Sector(u64::from_le_bytes(field(bytes, RECALCULATED_AT))),
@@ -266,8 +258,8 @@ pub(super) mod tests {
         assert_eq!(with(9, &[32]), field("interleave", 32));
         assert_eq!(with(10, &[0, 0]), field("tag size", 0));
         assert_eq!(with(12, &[0; 4]), field("number of journal sections", 0));
-        assert!(matches!(with(24, &[8]), SuperblockError::Flags { .. }));
-        assert!(matches!(with(25, &[8]), SuperblockError::Flags { .. }));
+        assert_eq!(with(24, &[0x40]), SuperblockError::Flags(0x40));
+        assert_eq!(with(25, &[8]), SuperblockError::Flags(0x800));
         assert_eq!(with(28, &[4]), field("block size", 4));
         assert_eq!(Superblock::read(&[0; 512]), Err(SuperblockError::Zeroes));
         assert_eq!(Superblock::read(&good[..63]), Err(SuperblockError::Short));

@@ -30,7 +30,8 @@ struct Orders {
     /// Requests that end when what came before is durable.
     flushes: Vec<Io>,
     discards: Vec<Io>,
-    stop: bool,
+    /// The thread is there, and not asked to end.
+    runs: bool,
 }
 
 /// What the thread does next.
@@ -50,7 +51,10 @@ impl Keeper {
         if thread.is_some() {
             return;
         }
-        *lock(&self.orders) = Orders::default();
+        *lock(&self.orders) = Orders {
+            runs: true,
+            ..Orders::default()
+        };
         let worker = core.clone();
         let started = thread::Builder::new()
             .name("dm-integrity".into())
@@ -61,9 +65,9 @@ impl Keeper {
         }
     }
 
-    /// Whether it runs.
+    /// Whether it takes orders.
     pub(super) fn runs(&self) -> bool {
-        lock(&self.thread).is_some()
+        lock(&self.orders).runs
     }
 
     /// Ends the thread, and waits for what it is at.
@@ -71,10 +75,14 @@ impl Keeper {
         let Some(thread) = lock(&self.thread).take() else {
             return;
         };
-        lock(&self.orders).stop = true;
+        lock(&self.orders).runs = false;
         self.changed.notify_all();
-        // It does not panic; if it did, there is nothing more to be said of it.
-        let _ = thread.join();
+        // The last user of a device may be a request that this thread ends: then it goes on to its end by
+        // itself.
+        if thread.thread().id() != thread::current().id() {
+            // It does not panic; if it did, there is nothing more to be said of it.
+            let _ = thread.join();
+        }
     }
 
     /// Asks for a commit.
@@ -92,6 +100,10 @@ impl Keeper {
     /// Ends `io` behind a commit.
     pub(super) fn flush(&self, io: Io) {
         let mut orders = lock(&self.orders);
+        if !orders.runs {
+            drop(orders);
+            return io.complete(Err(Errno::EIO.into()));
+        }
         orders.flushes.push(io);
         orders.commit = true;
         self.changed.notify_all();
@@ -99,7 +111,12 @@ impl Keeper {
 
     /// Takes a discard, which waits for what the journal has of it.
     pub(super) fn discard(&self, io: Io) {
-        lock(&self.orders).discards.push(io);
+        let mut orders = lock(&self.orders);
+        if !orders.runs {
+            drop(orders);
+            return io.complete(Err(Errno::EIO.into()));
+        }
+        orders.discards.push(io);
         self.changed.notify_all();
     }
 
@@ -148,7 +165,7 @@ impl Keeper {
             if let Some(io) = orders.discards.pop() {
                 return Task::Discard(io);
             }
-            if orders.stop {
+            if !orders.runs {
                 return Task::Stop;
             }
             let left = match orders.due {

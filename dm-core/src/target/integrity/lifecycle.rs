@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::errno::Errno;
 use crate::format::integrity::{Bitmap, Flags, behind};
 use crate::locks::lock;
 use crate::typed::integrity::Mode;
@@ -213,9 +214,14 @@ impl Core {
         if let Some(journaling) = &self.parts.journaling {
             self.write_out();
             let mut state = lock(&journaling.state);
+            // There are none but where the device is taken away under its users.
+            let lost = state.give_up_waiting();
             let (section, round) = (state.free_section(), state.round);
             let wrote = std::mem::take(&mut state.wrote);
             drop(state);
+            for io in lost {
+                io.complete(Err(Errno::EIO.into()));
+            }
             if wrote {
                 self.clear_journal(section, round);
             }

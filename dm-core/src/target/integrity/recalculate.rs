@@ -56,7 +56,9 @@ impl Maker {
     /// Ends it, and waits for the step that it is at.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
-        if let Some(thread) = lock(&self.thread).take() {
+        if let Some(thread) = lock(&self.thread).take()
+            && thread.thread().id() != thread::current().id()
+        {
             // It does not panic; if it did, there is nothing more to be said of it.
             let _ = thread.join();
         }

@@ -24,6 +24,10 @@ impl Core {
         if let Some(errno) = self.failure() {
             return io.complete(Err(errno.into()));
         }
+        if self.parts.journaling.is_some() && io.op() != IoOp::Read && !self.keeper.runs() {
+            // The device was taken away under its users.
+            return io.complete(Err(Errno::EIO.into()));
+        }
         match (io.op(), &self.parts.journaling) {
             (IoOp::Read, _) => {
                 let (core, range) = (self.clone(), sectors(&io));
