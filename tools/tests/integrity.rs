@@ -99,3 +99,61 @@ fn wrong_words_are_refused() {
     let error = home.fails(1, &["integrity", "format", "disk", "-j", "1000000000"]);
     assert!(error.contains("too small"), "{error}");
 }
+
+#[test]
+fn devices_are_opened_in_each_mode_and_closed() {
+    let home = Home::new();
+    image(&home, "disk", 2 << 20);
+    fs::write(home.path().join("key"), [7; 16]).unwrap();
+    let error = home.fails(1, &["integrity", "open", "disk", "proven"]);
+    assert!(error.contains("--first-use"), "{error}");
+    home.ok(&["integrity", "format", "disk", "-s", "4096"]);
+    for (options, wanted) in [
+        (&[][..], " J "),
+        (&["--integrity-no-journal"], " D "),
+        (
+            &["-B", "--bitmap-sectors-per-bit=64"],
+            " sectors_per_bit:64 ",
+        ),
+        (&["-R"], " R "),
+        (
+            &["--journal-crypt=ctr-aes", "--journal-crypt-key-file=key"],
+            " journal_crypt:ctr(aes)",
+        ),
+        (&["--integrity-recalculate"], " recalculate "),
+    ] {
+        home.ok(&[&["integrity", "open", "disk", "proven"], options].concat());
+        let table = home.ok(&["table", "proven"]);
+        assert!(table.contains(wanted), "{options:?}: {table}");
+        assert!(!table.contains("0707"), "{table}");
+        home.ok(&["integrity", "close", "proven"]);
+        home.ok(&["integrity", "check", "disk"]);
+        // The next one has another journal.
+        home.ok(&["integrity", "format", "disk", "-s", "4096", "--force"]);
+    }
+    home.ok(&["create", "other", "--table", "0 8 zero"]);
+    let error = home.fails(1, &["integrity", "close", "other"]);
+    assert!(error.contains("no integrity target"), "{error}");
+    home.ok(&["remove", "other"]);
+}
+
+#[test]
+fn first_use_formats_as_the_kernels_documentation_says() {
+    let home = Home::new();
+    image(&home, "disk", 2 << 20);
+    fs::write(home.path().join("key"), [7; 32]).unwrap();
+    let keyed = ["-I", "hmac-sha256", "--integrity-key-file=key"];
+    let open = ["integrity", "open", "disk", "proven", "--first-use"];
+    home.ok(&[&open[..], &keyed[..]].concat());
+    let provided = home.json(&["integrity", "dump", "disk"])["provided_data_sectors"].clone();
+    let table = home.ok(&["table", "proven"]);
+    assert!(
+        table.starts_with(&format!("0 {provided} integrity")),
+        "{table}"
+    );
+    assert!(table.contains(" fix_hmac "), "{table}");
+    home.ok(&["integrity", "close", "proven"]);
+    // The second time there is a superblock.
+    home.ok(&[&open[..], &keyed[..]].concat());
+    home.ok(&["integrity", "close", "proven"]);
+}

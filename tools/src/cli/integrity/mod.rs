@@ -1,8 +1,10 @@
-//! `dmctl integrity`: what integrity devices are made of, without any driver.
+//! `dmctl integrity`: integrity devices, and what they are made of.
 
 mod check;
+mod close;
 mod dump;
 mod format;
+mod open;
 mod options;
 mod volume;
 
@@ -29,6 +31,10 @@ enum Action {
     Check(check::Check),
     /// Show a superblock
     Dump(dump::Dump),
+    /// Make a device that checks its tags
+    Open(open::Open),
+    /// Take such a device away
+    Close(close::Close),
 }
 
 impl Run for Integrity {
@@ -37,6 +43,8 @@ impl Run for Integrity {
             Action::Format(format) => format.run(session, answer),
             Action::Check(check) => check.run(session, answer),
             Action::Dump(dump) => dump.run(session, answer),
+            Action::Open(open) => open.run(session, answer),
+            Action::Close(close) => close.run(session, answer),
         }
     }
 }

@@ -38,16 +38,19 @@ impl Place {
 
     /// What makes tags, behind `salt`.
     pub(super) fn hash(&self, salt: &[u8]) -> Result<Box<dyn TagHash>, Failure> {
-        let name = match self.integrity.strip_prefix("hmac-") {
-            Some(hash) => format!("hmac({hash})"),
-            None => self.integrity.clone(),
-        };
+        let name = self.kernel_name();
         let key = self.key()?;
         let hash = tag_hash(&name, key.as_ref().map(|key| key.as_slice()), salt);
         hash.map_err(|error| Failure::usage(format!("--integrity {}: {error}", self.integrity)))
     }
 
-    fn key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    /// The hash as kernels call it.
+    pub(super) fn kernel_name(&self) -> String {
+        kernel_name(&self.integrity)
+    }
+
+    /// The hash's key.
+    pub(super) fn key(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         let Some(path) = &self.integrity_key_file else {
             return Ok(None);
         };
@@ -62,5 +65,29 @@ impl Place {
         }
         key.truncate(size);
         Ok(Some(key))
+    }
+}
+
+/// A hash or cipher as kernels call it: `hmac-sha256` is `hmac(sha256)`, and `ctr-aes` is `ctr(aes)`.
+pub(super) fn kernel_name(name: &str) -> String {
+    match name.split_once('-') {
+        Some((form, inner)) => format!("{form}({inner})"),
+        None => name.to_owned(),
+    }
+}
+
+/// A key as a table has it.
+pub(super) struct Key<'a>(pub(super) &'a [u8]);
+
+impl Key<'_> {
+    /// Puts it behind `text`.
+    pub(super) fn append(&self, text: &mut String) {
+        text.reserve(1 + 2 * self.0.len());
+        text.push(':');
+        for byte in self.0 {
+            for half in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(half.into(), 16).unwrap_or('0'));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use dm_core::error::ErrorKind;
 use dm_core::format::integrity::{
-    Devices, Flags, Journal, Layout, SectorView, Superblock, TagHash,
+    DISCARDED, Devices, Flags, Journal, Layout, SectorView, Superblock, TagHash,
 };
 use dm_core::units::{SECTOR_BYTES, Sector, SectorCount};
 
@@ -23,9 +23,6 @@ const WRONG_MAX: usize = 1_000_000;
 
 /// log2 of the sectors in which kernels read tags, unless they are told.
 pub(super) const BUFFER_SHIFT: u8 = 7;
-
-/// What a tag of a discarded block is full of.
-const DISCARDED: u8 = 0xf6;
 
 /// The devices of an integrity device.
 pub(super) struct Disks {

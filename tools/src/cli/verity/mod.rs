@@ -1,5 +1,6 @@
 //! `dmctl verity`: what verity devices are made of, without any driver.
 
+mod close;
 mod codes;
 mod dump;
 mod format;
@@ -37,6 +38,8 @@ enum Action {
     Repair(repair::Repair),
     /// Make a read-only device of data and tree
     Open(open::Open),
+    /// Take such a device away
+    Close(close::Close),
 }
 
 impl Run for Verity {
@@ -47,6 +50,7 @@ impl Run for Verity {
             Action::Dump(dump) => dump.run(session, answer),
             Action::Repair(repair) => repair.run(session, answer),
             Action::Open(open) => open.run(session, answer),
+            Action::Close(close) => close.run(session, answer),
         }
     }
 }

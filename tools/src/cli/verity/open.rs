@@ -1,12 +1,10 @@
 //! `dmctl verity open`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
-use dm_core::devid::DevId;
-use dm_core::error::DmError;
-use dm_core::table::{EscapedWord, TableLine};
+use dm_core::command::Load;
+use dm_core::table::TableLine;
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -17,6 +15,7 @@ use super::super::session::Session;
 use super::layout::{CodesPlace, Layout};
 use super::verify::Root;
 use super::volume::Volume;
+use crate::cli::offline::activate::{self, word};
 use crate::cli::offline::image::Access;
 use crate::cli::offline::text::Hex;
 
@@ -75,24 +74,8 @@ impl Run for Open {
 impl Open {
     fn open(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let name = name(&self.name)?;
-        let id = DevId::from(name.clone());
-        let lines = vec![self.line()?];
-        let dm = session.dm()?;
-        dm.create(Create::new(name))
-            .map_err(|error| session.explain(error, &id))?;
-        let load = Load::new(id.clone(), lines.clone()).read_only();
-        let made = dm
-            .load(load)
-            .and_then(|_| dm.resume(id.clone(), SuspendOptions::default()));
-        let info = made.map_err(|error: DmError| {
-            let failure = session.explain_table(error, &id, &lines, &[1], "the table");
-            match dm.remove(id.clone(), RemoveMode::IfUnused) {
-                Ok(_) => failure,
-                Err(_) => failure.hint(format!("the device {id} is left: dmctl remove {id}")),
-            }
-        })?;
-        session.changed(answer, &info);
-        Ok(())
+        let load = Load::new(name.clone(), vec![self.line()?]).read_only();
+        activate::open(session, answer, name, load)
     }
 
     /// The table of the device.
@@ -129,8 +112,7 @@ impl Open {
         if !options.is_empty() {
             text.push_str(&format!(" {} {}", options.len(), options.join(" ")));
         }
-        text.parse()
-            .map_err(|error| Failure::usage(format!("{error}")))
+        activate::line(&text)
     }
 }
 
@@ -148,17 +130,5 @@ impl Flags {
             .into_iter()
             .filter(|(on, _)| *on)
             .map(|(_, word)| word)
-    }
-}
-
-/// A path as a table has it.
-fn word(path: &Path) -> Result<String, Failure> {
-    let whole = std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?;
-    match whole.to_str() {
-        Some(text) => Ok(EscapedWord(text).to_string()),
-        None => Err(Failure::usage(format!(
-            "{} is not UTF-8, and tables are",
-            path.display()
-        ))),
     }
 }

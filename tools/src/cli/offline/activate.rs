@@ -1,0 +1,75 @@
+//! A device is made of one line, or taken away.
+
+use std::path::Path;
+
+use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::devid::DevId;
+use dm_core::error::{DmError, ErrorKind};
+use dm_core::names::DmName;
+use dm_core::table::{EscapedWord, TableLine};
+
+use crate::cli::remove::How;
+use crate::cli::session::Session;
+use crate::failure::Failure;
+use crate::output::Answer;
+
+/// Makes a device and lets it run; it is not left behind where that fails.
+pub(in crate::cli) fn open(
+    session: &Session,
+    answer: &mut Answer,
+    name: DmName,
+    load: Load,
+) -> Result<(), Failure> {
+    let (id, lines) = (DevId::from(name.clone()), load.lines.clone());
+    let dm = session.dm()?;
+    dm.create(Create::new(name))
+        .map_err(|error| session.explain(error, &id))?;
+    let made = dm
+        .load(load)
+        .and_then(|_| dm.resume(id.clone(), SuspendOptions::default()));
+    let info = made.map_err(|error: DmError| {
+        let failure = session.explain_table(error, &id, &lines, &[1], "the table");
+        match dm.remove(id.clone(), RemoveMode::IfUnused) {
+            Ok(_) => failure,
+            Err(_) => failure.hint(format!("the device {id} is left: dmctl remove {id}")),
+        }
+    })?;
+    session.changed(answer, &info);
+    Ok(())
+}
+
+/// Takes a device away whose table is of one target.
+pub(in crate::cli) fn close(
+    session: &Session,
+    name: DmName,
+    target: &str,
+    how: &How,
+) -> Result<(), Failure> {
+    let dm = session.dm()?;
+    let (_, lines) = dm.table(name.clone(), Slot::Active)?;
+    if !lines.iter().any(|line| line.target.as_str() == target) {
+        let reason = format!("{name} has no {target} target");
+        let failure = Failure::because(ErrorKind::Invalid, reason);
+        return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
+    }
+    dm.remove(name, how.mode())?;
+    Ok(())
+}
+
+/// A path as a table has it.
+pub(in crate::cli) fn word(path: &Path) -> Result<String, Failure> {
+    let whole = std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?;
+    match whole.to_str() {
+        Some(text) => Ok(EscapedWord(text).to_string()),
+        None => Err(Failure::usage(format!(
+            "{} is not UTF-8, and tables are",
+            path.display()
+        ))),
+    }
+}
+
+/// A line of a table, which no user wrote.
+pub(in crate::cli) fn line(text: &str) -> Result<TableLine, Failure> {
+    text.parse()
+        .map_err(|error| Failure::usage(format!("{error}")))
+}
