@@ -7,19 +7,18 @@ use std::path::Path;
 use dm_core::backend::Backend;
 use dm_core::blockdev::Blocking;
 use dm_core::client::Dm;
-use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
+use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::error::DmError;
 use dm_core::names::DmName;
 use dm_core::table::TableLine;
-use dm_core::target::FlushMode;
 use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
-use crate::shell::{equal, run};
+use crate::shell::{equal, run, shown, write};
 
 const NAME: &str = "guest-integrity";
 const DATA: (&str, &str) = ("/tmp/integrity-data", "/dev/loop0");
@@ -273,7 +272,7 @@ fn in_kernel<T>(
     let opened = KernelDisk::open(Path::new(&node), TableMode::ReadWrite);
     let done = opened
         .map_err(|errno| format!("{node}: {errno}"))
-        .and_then(|mut disk| work(&mut disk, &shown(&dm)?))
+        .and_then(|mut disk| work(&mut disk, &shown(&dm, &name())?))
         .map_err(|reason| format!("kernel: {reason}"));
     let removed = dm.remove(name(), RemoveMode::IfUnused);
     removed.map_err(|error| error.report())?;
@@ -290,7 +289,7 @@ fn in_engine(
     create(&dm, combination, sectors).map_err(|error| format!("the engine: {}", error.report()))?;
     let opened = engine.open(&name().into(), TableMode::ReadWrite);
     let mut disk = EngineDisk(opened.map_err(|error| error.report())?);
-    work(&mut disk, &shown(&dm)?).map_err(|reason| format!("engine: {reason}"))
+    work(&mut disk, &shown(&dm, &name())?).map_err(|reason| format!("engine: {reason}"))
 }
 
 fn create<B: Backend>(dm: &Dm<B>, combination: &Combination, sectors: u64) -> Result<(), DmError> {
@@ -313,18 +312,4 @@ fn create<B: Backend>(dm: &Dm<B>, combination: &Combination, sectors: u64) -> Re
 
 fn name() -> DmName {
     DmName::new(NAME).expect("the name is short")
-}
-
-fn write(path: &str, bytes: &[u8]) -> Result<(), String> {
-    fs::write(path, bytes).map_err(|error| format!("{path}: {error}"))
-}
-
-/// Table and status.
-fn shown<B: Backend>(dm: &Dm<B>) -> Result<String, String> {
-    let fail = |error: DmError| error.report();
-    let (_, table) = dm.table(name(), Slot::Active).map_err(fail)?;
-    let status = dm.status(name(), Slot::Active, FlushMode::NoFlush);
-    let (_, status) = status.map_err(fail)?;
-    let lines = table.iter().chain(&status);
-    Ok(lines.map(|line| format!("{line}\n")).collect())
 }

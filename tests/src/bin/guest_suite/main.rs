@@ -24,6 +24,8 @@ mod crypt_tables;
 mod exports;
 mod faults;
 mod integrity;
+mod integrity_flips;
+mod integrity_life;
 mod ioctls;
 mod kernel;
 mod labels;
@@ -193,6 +195,16 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "integrity_ours_goes_on_in_the_kernel",
         integrity::ours_goes_on_in_the_kernel,
+    ),
+    ("integrity_journals_in_mid_life", integrity_life::journals),
+    (
+        "integrity_more_journals_in_mid_life",
+        integrity_life::more_journals,
+    ),
+    ("integrity_bitmaps_in_mid_life", integrity_life::bitmaps),
+    (
+        "integrity_flips_are_found_alike",
+        integrity_flips::flips_are_found_alike,
     ),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),

@@ -5,9 +5,12 @@ use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::process::Command;
 
+use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_core::command::RemoveMode;
+use dm_core::command::{RemoveMode, Slot};
 use dm_core::error::DmError;
+use dm_core::names::DmName;
+use dm_core::target::FlushMode;
 use dm_linux::Linux;
 
 /// Runs a program that must succeed, and returns what it wrote to stdout.
@@ -81,6 +84,21 @@ pub(crate) fn read_at(path: &str, offset: u64, length: usize) -> Result<Vec<u8>,
     };
     read().map_err(|error| format!("reading {path}: {error}"))?;
     Ok(bytes)
+}
+
+/// Writes a file.
+pub(crate) fn write(path: &str, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|error| format!("{path}: {error}"))
+}
+
+/// A device's table and status.
+pub(crate) fn shown<B: Backend>(dm: &Dm<B>, device: &DmName) -> Result<String, String> {
+    let fail = |error: DmError| error.report();
+    let (_, table) = dm.table(device.clone(), Slot::Active).map_err(fail)?;
+    let status = dm.status(device.clone(), Slot::Active, FlushMode::NoFlush);
+    let (_, status) = status.map_err(fail)?;
+    let lines = table.iter().chain(&status);
+    Ok(lines.map(|line| format!("{line}\n")).collect())
 }
 
 /// Removes the mapped devices and loop devices that a check left behind, and names them.

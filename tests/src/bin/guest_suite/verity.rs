@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use dm_core::client::Dm;
-use dm_core::command::{Create, Load, Slot, SuspendOptions};
+use dm_core::command::{Create, Load, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
@@ -13,12 +13,11 @@ use dm_core::error::DmError;
 use dm_core::format::verity::Superblock;
 use dm_core::names::DmName;
 use dm_core::table::TableLine;
-use dm_core::target::FlushMode;
 use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
-use crate::shell::{equal, run};
+use crate::shell::{equal, run, shown, write};
 
 const NAME: &str = "guest-verity";
 
@@ -199,16 +198,12 @@ fn one(maker: &str, combination: &Combination, rng: &mut Rng) -> Result<(), Stri
             ));
         }
     }
-    let (mut theirs, ours) = (shown(&dm)?, shown(&Dm::new(&engine))?);
+    let (mut theirs, ours) = (shown(&dm, &name())?, shown(&Dm::new(&engine), &name())?);
     if combination.roots.is_some() && combination.flips[1] > 0 && ours.ends_with(" V\n") {
         // Quirk 43.
         theirs = theirs.replace(" verity C\n", " verity V\n");
     }
     equal("what the engine shows", &ours, &theirs)
-}
-
-fn write(path: &str, bytes: &[u8]) -> Result<(), String> {
-    fs::write(path, bytes).map_err(|error| format!("{path}: {error}"))
 }
 
 /// Flips bits, but for those of the superblock, which no driver reads.
@@ -271,14 +266,4 @@ fn create<B: dm_core::backend::Backend>(dm: &Dm<B>, table: &str) -> Result<(), D
 fn read(disk: &mut impl Disk, start: u64, size: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = vec![0xa5; size];
     disk.read(start, &mut bytes).map(|()| bytes)
-}
-
-/// Table and status.
-fn shown<B: dm_core::backend::Backend>(dm: &Dm<B>) -> Result<String, String> {
-    let fail = |error: DmError| error.report();
-    let (_, table) = dm.table(name(), Slot::Active).map_err(fail)?;
-    let status = dm.status(name(), Slot::Active, FlushMode::NoFlush);
-    let (_, status) = status.map_err(fail)?;
-    let lines = table.iter().chain(&status);
-    Ok(lines.map(|line| format!("{line}\n")).collect())
 }

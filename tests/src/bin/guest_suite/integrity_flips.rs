@@ -1,0 +1,120 @@
+//! integrity with flipped bits: each field of the superblock, the journal, the bitmap, tags and data. Both
+//! sides refuse the same, find the same blocks wrong, and count them alike.
+
+use std::fmt::Write as _;
+
+use fastrand::Rng;
+
+use crate::integrity_life::{Image, Open, Side, attach, detach, made_by_kernel, on};
+use crate::shell::equal;
+
+/// A byte of the superblock and a bit in it: each field once at least.
+const FIELDS: &[(usize, u8)] = &[
+    (0, 0),
+    (8, 2),
+    (8, 3),
+    (9, 0),
+    (9, 4),
+    (10, 0),
+    (12, 0),
+    (12, 1),
+    (14, 3),
+    (16, 4),
+    (20, 1),
+    (24, 0),
+    (24, 1),
+    (24, 2),
+    (24, 3),
+    (24, 4),
+    (28, 0),
+    (29, 0),
+    (30, 0),
+    (32, 3),
+    (36, 0),
+    (40, 0),
+    (48, 0),
+    (100, 0),
+];
+
+/// Flips in the journal or bitmap, and in tags and data.
+const IN_JOURNAL: usize = 4;
+const BEHIND: usize = 2;
+
+const DEVICES: &[&str] = &[
+    "0 - J internal_hash:crc32c fix_padding journal_sectors:200",
+    "0 - J internal_hash:crc32c fix_padding fix_hmac journal_mac:hmac(sha256):0808 journal_sectors:200",
+    "0 - B internal_hash:crc32c fix_padding sectors_per_bit:16",
+];
+
+/// Both sides say the same of each.
+pub(crate) fn flips_are_found_alike() -> Result<(), String> {
+    let mut flips = 0;
+    for (seed, options) in (0..).zip(DEVICES) {
+        let mut rng = Rng::with_seed(seed);
+        let done = made_by_kernel(options, &mut rng).and_then(|(image, sectors)| {
+            // What a superblock says, the first device shows.
+            let mut places: Vec<(usize, u8)> = match seed {
+                0 => FIELDS.to_vec(),
+                _ => Vec::new(),
+            };
+            let bytes = image.0[0].len();
+            for (count, from, to) in [(IN_JOURNAL, 4096, 4096 + 8192), (BEHIND, bytes / 4, bytes)] {
+                places.extend((0..count).map(|_| (rng.usize(from..to), rng.u8(..8))));
+            }
+            for (at, bit) in places {
+                let mut image = image.clone();
+                image.0[0][at] ^= 1 << bit;
+                let kernel = seen(Side::Kernel, options, &image, sectors)?;
+                let engine = seen(Side::Engine, options, &image, sectors)?;
+                equal(
+                    &format!("byte {at} bit {bit}: the engine"),
+                    &engine,
+                    &kernel,
+                )?;
+                flips += 1;
+            }
+            Ok(())
+        });
+        detach();
+        done.map_err(|reason| format!("{options}: {reason}"))?;
+    }
+    println!("{flips} flips");
+    Ok(())
+}
+
+/// What a side makes of an image.
+fn seen(side: Side, options: &str, image: &Image, sectors: u64) -> Result<String, String> {
+    attach(image)?;
+    let mut seen = String::new();
+    let opened = on(side, options, sectors, |disk: &mut Open<'_>, _| {
+        let (mut wrong, mut hash) = (Vec::new(), 0_u64);
+        let mut bytes = [0; 512];
+        for sector in 0..sectors {
+            match disk.read(sector, &mut bytes) {
+                Ok(()) => {
+                    for byte in bytes {
+                        hash = hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte);
+                    }
+                }
+                Err(_) => wrong.push(sector),
+            }
+        }
+        let status = disk.mismatches()?;
+        // Where nothing can be read, how often that was tried is no matter.
+        let status = match wrong.len() as u64 == sectors {
+            true => "-".to_owned(),
+            false => status,
+        };
+        let _ = write!(
+            seen,
+            "{} wrong: {wrong:?}, {status} counted, {hash:x}",
+            wrong.len()
+        );
+        Ok(())
+    });
+    match opened {
+        Ok(()) => Ok(seen),
+        Err(_) if seen.is_empty() => Ok("refused".into()),
+        Err(reason) => Err(reason),
+    }
+}
