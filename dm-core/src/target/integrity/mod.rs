@@ -3,6 +3,8 @@
 mod bitmap;
 mod commit;
 mod core;
+// Without ciphers there is no journal_crypt to be made.
+#[cfg_attr(not(feature = "crypt"), allow(dead_code, unused_imports))]
 mod crypt;
 mod disk;
 mod journal;
