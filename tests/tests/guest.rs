@@ -105,6 +105,10 @@ const ONCE: &[&str] = &[
     "verity_veritysetups_is_read_alike",
     "integrity_kernels_goes_on_here",
     "integrity_ours_goes_on_in_the_kernel",
+    "integrity_journals_in_mid_life",
+    "integrity_more_journals_in_mid_life",
+    "integrity_bitmaps_in_mid_life",
+    "integrity_flips_are_found_alike",
 ];
 
 #[test]
