@@ -47,6 +47,20 @@ fn dmsetup_ends_with_0_or_1_and_says_that_it_failed() {
 }
 
 #[test]
+fn backslash_in_dmsetups_table_is_itself() {
+    let home = Home::new();
+    let image = home.image(r"back\slash", 64);
+    let table = format!("0 8 linear {} 0", image.display());
+    let made = called(&home, "dmsetup", &["create", "one", "--table", &table]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert!(
+        home.fails(6, &["create", "two", "--table", &table])
+            .contains("backslash")
+    );
+    home.ok(&["create", "two", "--table", &table.replace('\\', r"\\")]);
+}
+
+#[test]
 fn names_that_steer_terminals_are_shown_harmless() {
     let home = Home::new();
     let name = "a\x1b[2J\nb";

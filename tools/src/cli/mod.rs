@@ -105,6 +105,7 @@ pub fn main() -> ExitCode {
             Err(error) => refuse(&error),
         };
     }
+    table_text::read_as_dmsetup();
     let words: Result<Vec<String>, _> = arguments.map(|word| word.into_string()).collect();
     let order = match words {
         Ok(words) => personality.translate(words),

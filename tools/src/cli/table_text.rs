@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use dm_core::devid::{DevId, DevNo};
@@ -12,6 +13,15 @@ use dm_core::table::{EscapedWord, TableLine, Words};
 use dm_core::typed::{self, Reader, Role};
 
 use crate::failure::Failure;
+
+/// Whether a backslash in a table is itself, as in dmsetup's, whose library writes each one twice.
+/// Else it is the driver's: what is behind it is no blank, and no backslash, but part of a word.
+static BACKSLASH_IS_ITSELF: AtomicBool = AtomicBool::new(false);
+
+/// Takes tables as dmsetup does from now on, in this process.
+pub(super) fn read_as_dmsetup() {
+    BACKSLASH_IS_ITSELF.store(true, Ordering::Relaxed);
+}
 
 /// Where a table is read from: an argument, a file, or else stdin.
 #[derive(Debug, Args)]
@@ -121,7 +131,12 @@ fn parse(bytes: Vec<u8>, source: String) -> Result<TableText, DmError> {
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         DmError::because(ErrorKind::InvalidTable, format!("line {line}: not UTF-8")).at_line(line)
     })?;
-    let lines = TableLine::parse_table(&text)?;
+    let mut lines = TableLine::parse_table(&text)?;
+    if BACKSLASH_IS_ITSELF.load(Ordering::Relaxed) {
+        for line in &mut lines {
+            line.params = line.params.replace('\\', r"\\");
+        }
+    }
     let places = text
         .lines()
         .enumerate()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::shell;
 
 /// How often each is run.
-const RUNS: u32 = 100;
+const RUNS: u32 = 30;
 
 /// What is measured: the words of both.
 const ROWS: &[&[&str]] = &[&["version"], &["ls"], &["info", "-c"], &["table"]];
