@@ -1,11 +1,14 @@
 //! Which words of a table line are keys, and may be neither shown nor written down.
 
 use dm_core::table::TableLine;
-use dm_core::typed::without_keys;
+use dm_core::typed::{kind, without_keys};
 use zeroize::Zeroize;
 
 /// What stands in a file where a key was.
 const MASK: &str = "-";
+
+/// The digits of the shortest key that a cipher takes.
+const KEY_LEAST: usize = 32;
 
 /// A line's text without its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,24 @@ pub(crate) fn hide(line: &mut TableLine) {
         line.params.zeroize();
         line.params = params;
     }
+}
+
+/// The same for what shows what is sent: of a target that is not known, as one whose name is
+/// mistyped, whatever is as long as a key and looks like one is hidden too.
+pub(crate) fn hide_from_trace(line: &mut TableLine) {
+    if kind(line.target.as_str()).is_some() {
+        return hide(line);
+    }
+    let words = line.params.split_whitespace().map(|word| {
+        let hex = word.len() >= KEY_LEAST && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match hex {
+            true => "0".repeat(word.len()),
+            false => word.into(),
+        }
+    });
+    let params = words.collect::<Vec<_>>().join(" ");
+    line.params.zeroize();
+    line.params = params;
 }
 
 #[cfg(test)]
@@ -118,6 +139,18 @@ mod tests {
         ] {
             assert_eq!(shown(line), hidden);
         }
+    }
+
+    #[test]
+    fn trace_hides_what_looks_like_a_key_of_an_unknown_target() {
+        let key = "0123456789abcdef".repeat(2);
+        let mut line: TableLine = format!("0 8 crpyt aes-xts-plain64 {key} 0 /dev/sda 0")
+            .parse()
+            .unwrap();
+        hide_from_trace(&mut line);
+        let hidden = "0".repeat(32);
+        let shown = format!("0 8 crpyt aes-xts-plain64 {hidden} 0 /dev/sda 0");
+        assert_eq!(line.to_string(), shown);
     }
 
     #[test]

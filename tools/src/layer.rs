@@ -187,7 +187,7 @@ fn only_asks(command: &Command) -> bool {
 fn masked(command: &Command) -> Command {
     let mut command = command.clone();
     match &mut command {
-        Command::Load(load) => load.lines.iter_mut().for_each(keys::hide),
+        Command::Load(load) => load.lines.iter_mut().for_each(keys::hide_from_trace),
         Command::Message { text, .. } => *text = masked_message(text),
         _ => {}
     }

@@ -316,6 +316,7 @@ fn daemon_forgets_keys_whatever_way_they_came() {
     let good = table(&refused[1]);
     for (from, to) in [
         ("aes-xts", "aes-xxs"),
+        ("crypt", "crypto"),
         (" 0 /", " 0x /"),
         ("disk.img 0", "disk.img 1 1 what"),
         ("disk.img", "none.img"),

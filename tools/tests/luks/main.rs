@@ -146,11 +146,16 @@ fn headers_of_cryptsetup_open_with_us() {
     assert_eq!(gone.code, Some(3));
     // A header elsewhere.
     image(&home, "data.img");
-    image(&home, "head.img");
-    let mut format = cryptsetup(&home).unwrap();
-    format.args(["luksFormat", "--batch-mode", "--header", "head.img"]);
-    run(format.args(ARGON2).args(["data.img", "pass"]));
-    agree(&home, "data.img", &["--header", "head.img"]);
+    for (kind, kdf) in [("luks1", PBKDF2), ("luks2", ARGON2)] {
+        image(&home, "head.img");
+        let mut format = cryptsetup(&home).unwrap();
+        format.args(["luksFormat", "--batch-mode", "--header", "head.img"]);
+        run(format
+            .args(["--type", kind])
+            .args(kdf)
+            .args(["data.img", "pass"]));
+        agree(&home, "data.img", &["--header", "head.img"]);
+    }
 }
 
 #[test]
@@ -211,16 +216,15 @@ fn headers_of_ours_open_with_cryptsetup() {
         assert_eq!(again.code, Some(5), "{again:?}");
     }
     image(&home, "data.img");
-    fs::write(home.path().join("head.img"), "").unwrap();
-    let words = [
-        "luks",
-        "format",
-        "data.img",
-        "--header",
-        "head.img",
-        "--key-file",
-        "pass",
-    ];
-    home.ok(&[&words, OUR_ARGON2].concat());
-    agree(&home, "data.img", &["--header", "head.img"]);
+    for (kind, kdf) in [("luks1", OUR_PBKDF2), ("luks2", OUR_ARGON2)] {
+        fs::write(home.path().join("head.img"), "").unwrap();
+        let header = ["--header", "head.img", "--type", kind];
+        let words = [
+            &["luks", "format", "data.img", "--key-file", "pass"],
+            &header[..],
+            kdf,
+        ];
+        home.ok(&words.concat());
+        agree(&home, "data.img", &header[..2]);
+    }
 }
