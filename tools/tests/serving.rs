@@ -1,5 +1,7 @@
 //! Exports: the daemon's, those of `run`, and the tour.
 
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
 mod common;
 
 use std::io::Read;

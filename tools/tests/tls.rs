@@ -1,5 +1,7 @@
 //! Exports under TLS, as people's clients use them: libnbd's and QEMU's, which have GnuTLS.
 
+#![allow(clippy::unwrap_used)] // clippy knows helpers for no tests
+
 mod common;
 mod tls {
     pub(crate) mod authority;
