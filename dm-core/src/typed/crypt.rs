@@ -403,9 +403,13 @@ impl fmt::Display for Options {
 
 impl Text for Message {
     fn read(reader: &mut Reader<'_>) -> Result<Message, ParamError> {
-        reader.literal("key")?;
+        let word = reader.word("message")?;
+        reader.explain("key");
+        if !word.text.eq_ignore_ascii_case("key") {
+            return Err(word.unknown("message", "key set, key wipe"));
+        }
         let word = reader.word("what to do with the key")?;
-        match &*word.text {
+        match &*word.text.to_ascii_lowercase() {
             "set" => Key::read(reader).map(Message::KeySet),
             "wipe" => Ok(Message::KeyWipe),
             _ => Err(word.unknown("message", "key set, key wipe")),

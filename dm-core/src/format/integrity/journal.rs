@@ -314,10 +314,11 @@ pub(super) mod tests {
             mac.put(&journal, 1, &mut section);
             assert_eq!(mac.wrong(&journal, 1, &section), 0);
             assert_eq!(mac.wrong(&journal, 0, &section) > 0, numbered);
-            section[600] ^= 1;
+            // The second entry's sector.
+            section[512] ^= 1;
             // 32 bytes are four parts; the other four are zeroes.
             assert_eq!(mac.wrong(&journal, 1, &section), 4);
-            section[600] ^= 1;
+            section[512] ^= 1;
         }
     }
 }
