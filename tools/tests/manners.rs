@@ -83,7 +83,7 @@ fn interrupt_ends_what_waits_and_leaves_nothing() {
     let home = stack();
     let pid = home.pid();
     for words in [
-        &["wait", "low", "9"][..],
+        &["wait", "low", "0"][..],
         &["watch"],
         &["--json", "watch"],
         &["info", "-c", "--count", "0", "--interval", "60"],

@@ -90,8 +90,12 @@ fn wrong_tables_are_refused() {
     for (from, to, wanted) in [
         ("sha256", "md4", "is none of sha256"),
         ("sha256", "sha1", "the root hash has 32 bytes"),
-        (" 700 ", " 7000000 ", "past the end of the device"),
-        (" 4096 4096 700 1 ", " 4096 4096 700 2 ", "past the end"),
+        (" 700 ", " 7000000 ", "does not fit the hash device"),
+        (
+            " 4096 4096 700 1 ",
+            " 4096 4096 700 2 ",
+            "does not fit the hash device",
+        ),
         (" 4096 4096 ", " 4096 1000 ", "not a power of two"),
         ("0 5600 ", "0 5601 ", "past the end"),
         (" 700 ", " 0 ", "longer than its 0 blocks"),
