@@ -133,7 +133,7 @@ fn one(maker: &str, combination: &Combination, rng: &mut Rng) -> Result<(), Stri
     // Each fourth block is zeroes.
     for (at, block) in data.chunks_mut(size).enumerate() {
         if at % 4 != 1 {
-            block.iter_mut().for_each(|byte| *byte = rng.u8(..));
+            rng.fill(block);
         }
     }
     let [(data_path, _), (hash_path, _), (codes_path, _)] = DISKS;
