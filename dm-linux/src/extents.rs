@@ -65,12 +65,18 @@ const NOWHERE: u32 = 2 | 4;
 /// Its bytes stand among the file system's own, or are no plain ones (`FIEMAP_EXTENT_NOT_ALIGNED`).
 const NOT_ALIGNED: u32 = 0x100;
 
+/// What a btrfs says that it is (`BTRFS_SUPER_MAGIC`); the places that it tells are not its device's.
+const BTRFS: u64 = 0x9123_683e;
+
 /// The sectors of its device that a file's bytes are in, in the order of the file; what is beside
 /// each other in both is one run. Of a file without such sectors there are none.
 ///
 /// # Errors
 /// What its file system says; `EOPNOTSUPP` from one that can not tell.
 pub fn of(file: impl AsFd) -> Result<Vec<SectorRange>, Errno> {
+    if sys::file_system(&file)? == BTRFS {
+        return Err(Errno::EOPNOTSUPP);
+    }
     gather(|start| {
         let mut map = Fiemap::from(start);
         sys::fiemap(&file, &mut map)?;

@@ -90,7 +90,9 @@ impl<S: Sys + ?Sized> Sys for Box<S> {
     }
 }
 
-pub(crate) use os::{fiemap, ioctl, listener, make_node, open, probe_paths, semaphore};
+pub(crate) use os::{
+    fiemap, file_system, ioctl, listener, make_node, open, probe_paths, semaphore,
+};
 
 /// The same errno. Linux's numbers are ours; other systems get here only on the way to an error
 /// text.
@@ -211,6 +213,13 @@ mod os {
         let asking = unsafe { Updater::<FIEMAP, Fiemap>::new(map) };
         // SAFETY: the same.
         unsafe { rustix::ioctl::ioctl(file, asking) }.map_err(errno)
+    }
+
+    /// The number that a file's file system has for its kind.
+    pub(crate) fn file_system(file: impl AsFd) -> Result<u64, Errno> {
+        let found = fs::fstatfs(file).map_err(errno)?;
+        // The field has another type on each machine, and its upper half may be a sign's.
+        Ok(u64::try_from(i128::from(found.f_type) & 0xffff_ffff).unwrap_or_default())
     }
 
     /// Opens the control node, and makes it first if it is missing.
@@ -441,6 +450,10 @@ mod os {
     }
 
     pub(crate) fn probe_paths(_: DevNo) -> Result<(), Errno> {
+        Err(Errno::ENOTTY)
+    }
+
+    pub(crate) fn file_system(_: impl AsFd) -> Result<u64, Errno> {
         Err(Errno::ENOTTY)
     }
 

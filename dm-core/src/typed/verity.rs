@@ -255,13 +255,17 @@ impl Fec {
     fn fits(&self, data_blocks: u64, tree: &Tree) -> Result<(), ParamError> {
         let least = data_blocks.saturating_add(tree.blocks);
         let behind = self.blocks.saturating_sub(data_blocks);
-        if self.blocks < least || tree.device.is_some_and(|device| device < behind) {
-            let why = alloc::format!(
-                "fec_blocks are the blocks of data and of the tree, which are {least}"
-            );
-            return Err(Reason::Other(why).into());
-        }
-        Ok(())
+        let why = match tree.device {
+            _ if self.blocks < least => {
+                alloc::format!("fec_blocks are less than data and tree, which are {least} blocks")
+            }
+            Some(device) if device < behind => alloc::format!(
+                "fec_blocks go past the end of the hash device: {behind} of them are behind the data, \
+                 and it has {device}"
+            ),
+            _ => return Ok(()),
+        };
+        Err(Reason::Other(why).into())
     }
 }
 

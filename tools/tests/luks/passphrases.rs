@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::common::{Home, finish, signal, until};
+use crate::common::{Home, LIMIT, finish, signal, until};
 use crate::{OUR_PBKDF2, PASSPHRASE, home, image};
 
 /// A home with a volume that the passphrase opens.
@@ -121,7 +121,10 @@ impl Terminal {
             status.is_some()
         });
         assert!(self.echoes(), "the terminal is as it was");
-        self.listen();
+        // To the end: nobody else has the terminal open.
+        while let Ok(bytes) = self.said.recv_timeout(LIMIT) {
+            self.text += &String::from_utf8_lossy(&bytes);
+        }
         (status.unwrap(), self.text)
     }
 }

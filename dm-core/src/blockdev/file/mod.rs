@@ -444,9 +444,9 @@ mod tests {
         assert!(read[..hole] == bytes[..hole] && read[hole * 2..] == bytes[hole * 2..]);
         assert!(read[hole..hole * 2].iter().all(|byte| *byte == 0));
         /// A file system whose files are nowhere but in the page cache.
-        const TMPFS: i64 = 0x0102_1994;
+        const TMPFS: i128 = 0x0102_1994;
         let system = rustix::fs::fstatfs(file.as_file()).unwrap();
-        if system.f_type != TMPFS {
+        if i128::from(system.f_type) != TMPFS {
             assert!(!os::read_now(&cached.0.file, &mut [0; 4096], 8192));
         }
     }

@@ -11,7 +11,7 @@ use dm_core::command::{DeviceInfo, Slot};
 use dm_core::devid::DevNo;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::typed::stats::{Message, Range, Step};
-use rustix::fs::{fstatfs, major, minor};
+use rustix::fs::{major, minor};
 use serde_json::json;
 
 use crate::backend::Place;
@@ -50,9 +50,6 @@ pub(super) struct UpdateFilemap {
     nomonitor: bool,
 }
 
-/// What a btrfs says that it is; the places that it tells are not its device's.
-const BTRFS: u32 = 0x9123_683e;
-
 impl Mapped {
     /// Looks where a file is.
     pub(super) fn of(session: &Session, path: &str) -> Result<Mapped, Failure> {
@@ -77,11 +74,6 @@ impl Mapped {
             ErrorKind::NotFound => refused(format!("{path:?} is not on a mapped device")),
             _ => error.into(),
         })?;
-        let kind = fstatfs(&file).map_err(|error| failed(error.into()))?.f_type;
-        // The type of the field is another one on other machines.
-        if i128::from(kind) == i128::from(BTRFS) {
-            return Err(refused("btrfs does not say where its files are".into()));
-        }
         let extents = dm_linux::extents::of(&file).map_err(|errno| {
             let reason = format!("its file system does not say where {path:?} is");
             Failure::from(DmError::because(ErrorKind::Unsupported, reason).with_errno(errno))
