@@ -7,18 +7,17 @@ use std::path::Path;
 use dm_core::backend::Backend;
 use dm_core::blockdev::Blocking;
 use dm_core::client::Dm;
-use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+use dm_core::command::RemoveMode;
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::error::DmError;
 use dm_core::names::DmName;
-use dm_core::table::TableLine;
 use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
-use crate::shell::{equal, run, shown, write};
+use crate::shell::{self, equal, run, shown, write};
 
 const NAME: &str = "guest-integrity";
 const DATA: (&str, &str) = ("/tmp/integrity-data", "/dev/loop0");
@@ -311,14 +310,7 @@ fn create<B: Backend>(dm: &Dm<B>, combination: &Combination, sectors: u64) -> Re
         options.len(),
         options.join(" ")
     );
-    let lines = TableLine::parse_table(&table)?;
-    dm.create(Create::new(name()))?;
-    let made = dm
-        .load(Load::new(name(), lines))
-        .and_then(|_| dm.resume(name(), SuspendOptions::default()));
-    made.map(|_| ()).inspect_err(|_| {
-        let _ = dm.remove(name(), RemoveMode::IfUnused);
-    })
+    shell::create_in(dm, &name(), &table)
 }
 
 fn name() -> DmName {

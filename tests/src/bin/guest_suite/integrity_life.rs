@@ -9,7 +9,7 @@ use std::time::Duration;
 use dm_core::backend::Backend;
 use dm_core::blockdev::Blocking;
 use dm_core::client::Dm;
-use dm_core::command::{Create, Load, RemoveMode, SuspendOptions};
+use dm_core::command::RemoveMode;
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::error::DmError;
@@ -17,13 +17,12 @@ use dm_core::format::integrity::{
     Devices, Flags, Journal, JournalError, Layout, Replay, SUPERBLOCK_SECTORS, Superblock,
 };
 use dm_core::names::DmName;
-use dm_core::table::TableLine;
 use dm_core::units::{Sector, SectorCount};
 use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
-use crate::shell::{equal, run, shown, write, write_at};
+use crate::shell::{self, equal, run, shown, write, write_at};
 
 const NAME: &str = "guest-integrity-life";
 const DISKS: [(&str, &str); 2] = [
@@ -539,14 +538,7 @@ fn create<B: Backend>(dm: &Dm<B>, options: &str, sectors: u64) -> Result<(), DmE
         options.len(),
         options.join(" ")
     );
-    let lines = TableLine::parse_table(&table)?;
-    dm.create(Create::new(name()))?;
-    let made = dm
-        .load(Load::new(name(), lines))
-        .and_then(|_| dm.resume(name(), SuspendOptions::default()));
-    made.map(|_| ()).inspect_err(|_| {
-        let _ = dm.remove(name(), RemoveMode::IfUnused);
-    })
+    shell::create_in(dm, &name(), &table)
 }
 
 fn name() -> DmName {

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use dm_core::backend::Backend;
 use dm_core::client::Dm;
-use dm_core::command::{RemoveMode, Slot};
+use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
 use dm_core::error::DmError;
 use dm_core::names::DmName;
+use dm_core::table::TableLine;
 use dm_core::target::FlushMode;
 use dm_linux::Linux;
 
@@ -89,6 +90,22 @@ pub(crate) fn read_at(path: &str, offset: u64, length: usize) -> Result<Vec<u8>,
 /// Writes a file.
 pub(crate) fn write(path: &str, bytes: &[u8]) -> Result<(), String> {
     fs::write(path, bytes).map_err(|error| format!("{path}: {error}"))
+}
+
+/// Makes a device of a table, and leaves none behind where that fails.
+pub(crate) fn create_in<B: Backend>(
+    dm: &Dm<B>,
+    device: &DmName,
+    table: &str,
+) -> Result<(), DmError> {
+    let lines = TableLine::parse_table(table)?;
+    dm.create(Create::new(device.clone()))?;
+    let made = dm
+        .load(Load::new(device.clone(), lines))
+        .and_then(|_| dm.resume(device.clone(), SuspendOptions::default()));
+    made.map(|_| ()).inspect_err(|_| {
+        let _ = dm.remove(device.clone(), RemoveMode::IfUnused);
+    })
 }
 
 /// A device's table and status.

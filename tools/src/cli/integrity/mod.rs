@@ -1,7 +1,6 @@
 //! `dmctl integrity`: integrity devices, and what they are made of.
 
 mod check;
-mod close;
 mod dump;
 mod format;
 mod open;
@@ -14,6 +13,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 use super::commands::Run;
+use super::offline::activate::Close;
 use super::session::Session;
 
 /// What is to be done with an integrity device.
@@ -34,7 +34,7 @@ enum Action {
     /// Make a device that checks its tags
     Open(open::Open),
     /// Take such a device away
-    Close(close::Close),
+    Close(Close),
 }
 
 impl Run for Integrity {
@@ -44,7 +44,9 @@ impl Run for Integrity {
             Action::Check(check) => check.run(session, answer),
             Action::Dump(dump) => dump.run(session, answer),
             Action::Open(open) => open.run(session, answer),
-            Action::Close(close) => close.run(session, answer),
+            Action::Close(close) => close
+                .run(session, "integrity")
+                .map_err(|failure| failure.about("integrity close", None)),
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use clap::Args;
 use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::DmName;
 use dm_core::table::{EscapedWord, TableLine};
 
+use crate::cli::devices::name;
 use crate::cli::remove::How;
 use crate::cli::session::Session;
 use crate::failure::Failure;
@@ -38,22 +40,29 @@ pub(in crate::cli) fn open(
     Ok(())
 }
 
-/// Takes a device away whose table is of one target.
-pub(in crate::cli) fn close(
-    session: &Session,
-    name: DmName,
-    target: &str,
-    how: &How,
-) -> Result<(), Failure> {
-    let dm = session.dm()?;
-    let (_, lines) = dm.table(name.clone(), Slot::Active)?;
-    if !lines.iter().any(|line| line.target.as_str() == target) {
-        let reason = format!("{name} has no {target} target");
-        let failure = Failure::because(ErrorKind::Invalid, reason);
-        return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
+/// A device to be taken away.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Close {
+    /// The device's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    how: How,
+}
+
+impl Close {
+    /// Takes the device away, if its table is of that target.
+    pub(in crate::cli) fn run(self, session: &Session, target: &str) -> Result<(), Failure> {
+        let (dm, name) = (session.dm()?, name(&self.name)?);
+        let (_, lines) = dm.table(name.clone(), Slot::Active)?;
+        if !lines.iter().any(|line| line.target.as_str() == target) {
+            let reason = format!("{name} has no {target} target");
+            let failure = Failure::because(ErrorKind::Invalid, reason);
+            return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
+        }
+        dm.remove(name, self.how.mode())?;
+        Ok(())
     }
-    dm.remove(name, how.mode())?;
-    Ok(())
 }
 
 /// A path as a table has it.

@@ -1,6 +1,5 @@
 //! `dmctl verity`: what verity devices are made of, without any driver.
 
-mod close;
 mod codes;
 mod dump;
 mod format;
@@ -17,6 +16,7 @@ use crate::failure::Failure;
 use crate::output::Answer;
 
 use super::commands::Run;
+use super::offline::activate::Close;
 use super::session::Session;
 
 /// What is to be done with a verity device's data, tree and codes.
@@ -39,7 +39,7 @@ enum Action {
     /// Make a read-only device of data and tree
     Open(open::Open),
     /// Take such a device away
-    Close(close::Close),
+    Close(Close),
 }
 
 impl Run for Verity {
@@ -50,7 +50,9 @@ impl Run for Verity {
             Action::Dump(dump) => dump.run(session, answer),
             Action::Repair(repair) => repair.run(session, answer),
             Action::Open(open) => open.run(session, answer),
-            Action::Close(close) => close.run(session, answer),
+            Action::Close(close) => close
+                .run(session, "verity")
+                .map_err(|failure| failure.about("verity close", None)),
         }
     }
 }
