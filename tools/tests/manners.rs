@@ -9,10 +9,10 @@ use std::io::{ErrorKind, Read};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use common::{Ended, Home, executors, finish, signal, until, wait};
+use common::{Ended, Home, executors, finish, signal, terminal_of, until, wait};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 /// A home with two devices, one on the other, of which the upper has a long name.
@@ -34,7 +34,7 @@ fn on_terminal(mut command: Command, columns: u16) -> String {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
+    let name = terminal_of(&controller);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let terminal = rustix::fs::open(name, flags, Mode::empty()).unwrap();
     let size = Winsize {

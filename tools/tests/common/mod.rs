@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -240,6 +241,22 @@ pub fn executors(pid: u32) -> usize {
 pub fn is_alive(pid: u32) -> bool {
     // A zombie is as good as gone.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// The terminal of a controller that was unlocked.
+pub fn terminal_of(controller: &OwnedFd) -> PathBuf {
+    #[cfg(not(target_os = "netbsd"))]
+    let path = {
+        let name = rustix::pty::ptsname(controller, Vec::new()).unwrap();
+        name.into_string().unwrap()
+    };
+    // There, both have the same minor number.
+    #[cfg(target_os = "netbsd")]
+    let path = {
+        let number = rustix::fs::fstat(controller).unwrap().st_rdev;
+        format!("/dev/pts/{}", rustix::fs::minor(number))
+    };
+    path.into()
 }
 
 /// Waits until something holds.

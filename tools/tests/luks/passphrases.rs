@@ -11,10 +11,10 @@ use std::thread;
 use dm_tests::tools::find;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::common::{Home, LIMIT, finish, signal, until};
+use crate::common::{Home, LIMIT, finish, signal, terminal_of, until};
 use crate::{OUR_PBKDF2, PASSPHRASE, home, image};
 
 /// A home with a volume that the passphrase opens.
@@ -48,7 +48,7 @@ impl Terminal {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
-        let path = ptsname(&ours, Vec::new()).unwrap();
+        let path = terminal_of(&ours);
         let flags = OFlags::RDWR | OFlags::NOCTTY;
         let theirs = rustix::fs::open(&path, flags, Mode::empty()).unwrap();
         let stdio = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
