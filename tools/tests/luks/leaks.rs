@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+#[cfg(target_os = "linux")]
 use std::thread;
 
+#[cfg(target_os = "linux")]
 use dm_tools::export::client::NbdClient;
 use memchr::memmem;
 
-use crate::common::{Ended, Home, executors, finish, until};
+use crate::common::{Ended, Home, finish};
+#[cfg(target_os = "linux")]
+use crate::common::{executors, until};
 use crate::{OUR_ARGON2, PASSPHRASE, home, image};
 
 /// What may be found nowhere, each with what it is.
@@ -116,6 +120,7 @@ fn volume_key(home: &Home) -> String {
 }
 
 /// Writes and reads at an export, and stays.
+#[cfg(target_os = "linux")]
 fn client(home: &Home, device: &str) -> NbdClient<std::os::unix::net::UnixStream> {
     let mut client = NbdClient::connect_unix(&home.runtime().join("nbd.sock"), device).unwrap();
     let bytes: Vec<u8> = (0..200_000_u32).map(|at| at.to_le_bytes()[1]).collect();
@@ -260,6 +265,7 @@ fn daemon_forgets_the_key_of_a_closed_volume() {
 }
 
 /// Keys of 64 bytes, no part of which is like another.
+#[cfg(target_os = "linux")]
 fn random_keys<const N: usize>() -> [String; N] {
     let mut rng = fastrand::Rng::new();
     std::array::from_fn(|_| (0..64).map(|_| format!("{:02x}", rng.u8(..))).collect())
