@@ -174,6 +174,12 @@ impl Superblock {
         bytes
     }
 
+    /// Has tags made for what is there, from the start.
+    pub fn begin_recalculating(&mut self) {
+        self.flags.insert(Flags::RECALCULATING);
+        self.recalculated = Sector(0);
+    }
+
     /// The least version that it needs: 2 where tags have a device of their own, which an interleave of
     /// nothing tells.
     pub fn least_version(&self) -> u8 {

@@ -45,11 +45,6 @@ impl Bitmaps {
             interval,
         }
     }
-
-    /// log2 of the sectors of a bit.
-    pub(super) fn shift(&self) -> u32 {
-        lock(&self.bits).stored.bit_shift()
-    }
 }
 
 impl Bits {

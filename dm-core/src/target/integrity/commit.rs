@@ -7,7 +7,7 @@ use crate::io::{Io, IoFlags, IoResult};
 use crate::locks::lock;
 use crate::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
-use super::core::Core;
+use super::core::{Core, sectors};
 use super::journal::{Due, Journaling};
 
 /// The most bytes of data that are written at once.
@@ -167,7 +167,7 @@ impl Core {
 
     /// Discards what the journal has nothing of any more.
     pub(super) fn discard_behind_journal(&self, io: Io) {
-        let range = io.range().start().0..io.range().end().0;
+        let range = sectors(&io);
         self.requests.hold(range.clone());
         let journaled = |core: &Core| match &core.parts.journaling {
             Some(journaling) => lock(&journaling.state).has(range.clone()),
@@ -179,9 +179,7 @@ impl Core {
             self.write_out();
             self.requests.hold(range.clone());
         }
-        let blocks = io.range().length().0 / self.layout().block().0;
-        let count = usize::try_from(blocks).unwrap_or_default();
-        let tags = vec![DISCARDED; count * self.layout().tag_size()];
+        let tags = vec![DISCARDED; self.span(&io).bytes];
         let start = io.range().start();
         let done = match self.failure() {
             Some(errno) => Err(errno.into()),

@@ -16,7 +16,7 @@ use crate::typed::integrity::Mode;
 use crate::units::{SECTOR_BYTES, Sector};
 
 use super::bitmap::Bitmaps;
-use super::disk::{BitmapMode, Head, JournalDisk};
+use super::disk::{Head, JournalDisk};
 use super::journal::Journaling;
 use super::keeper::Keeper;
 use super::ranges::Ranges;
@@ -50,7 +50,7 @@ pub(super) struct Parts {
     pub(super) recalculate: Recalculate,
     pub(super) head: Head,
     pub(super) disk: JournalDisk,
-    /// log2 of the sectors of a bit that the table asks for.
+    /// log2 of the sectors of a bit that the table asks for, of which bitmaps in use are.
     pub(super) bit_shift: u32,
     /// In mode J.
     pub(super) journaling: Option<Journaling>,
@@ -138,14 +138,10 @@ impl Core {
 
     /// Writes a superblock.
     pub(super) fn store_superblock(&self, superblock: &Superblock) {
-        let bitmap = match self.parts.mode {
-            Mode::Bitmap => BitmapMode::On,
-            _ => BitmapMode::Off,
-        };
         if self.failure().is_some() {
             return;
         }
-        if let Err(error) = self.parts.head.write(superblock, bitmap) {
+        if let Err(error) = self.parts.head.write(superblock, self.parts.mode) {
             self.fail(error.errno(), "writing the superblock");
         }
     }

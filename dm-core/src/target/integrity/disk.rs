@@ -7,6 +7,7 @@ use crate::format::integrity::{
     Flags, Journal, JournalMac, Layout, Superblock, SuperblockError, TagHash,
 };
 use crate::io::{IoError, IoFlags, IoResult};
+use crate::typed::integrity::Mode;
 use crate::units::{SECTOR_BYTES, Sector};
 
 use super::crypt::JournalCrypt;
@@ -62,12 +63,12 @@ impl Head {
     }
 
     /// Writes a superblock, with the least version that it and the mode need.
-    pub(super) fn write(&self, superblock: &Superblock, bitmap: BitmapMode) -> IoResult {
+    pub(super) fn write(&self, superblock: &Superblock, mode: Mode) -> IoResult {
         let version = superblock.least_version();
         let superblock = Superblock {
-            version: match bitmap {
-                BitmapMode::On => version.max(3),
-                BitmapMode::Off => version,
+            version: match mode {
+                Mode::Bitmap => version.max(3),
+                _ => version,
             },
             ..superblock.clone()
         };
@@ -82,13 +83,6 @@ impl Head {
         }
         self.on.dev().write_at(self.start, &bytes, IoFlags::FUA)
     }
-}
-
-/// Whether the mode is B, which a superblock's version tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BitmapMode {
-    On,
-    Off,
 }
 
 impl JournalDisk {

@@ -99,24 +99,25 @@ impl Keeper {
 
     /// Ends `io` behind a commit.
     pub(super) fn flush(&self, io: Io) {
-        let mut orders = lock(&self.orders);
-        if !orders.runs {
-            drop(orders);
-            return io.complete(Err(Errno::EIO.into()));
-        }
-        orders.flushes.push(io);
-        orders.commit = true;
-        self.changed.notify_all();
+        self.order(io, |orders, io| {
+            orders.flushes.push(io);
+            orders.commit = true;
+        });
     }
 
     /// Takes a discard, which waits for what the journal has of it.
     pub(super) fn discard(&self, io: Io) {
+        self.order(io, |orders, io| orders.discards.push(io));
+    }
+
+    /// Leaves a request to the thread, if that runs.
+    fn order(&self, io: Io, leave: impl FnOnce(&mut Orders, Io)) {
         let mut orders = lock(&self.orders);
         if !orders.runs {
             drop(orders);
             return io.complete(Err(Errno::EIO.into()));
         }
-        orders.discards.push(io);
+        leave(&mut orders, io);
         self.changed.notify_all();
     }
 

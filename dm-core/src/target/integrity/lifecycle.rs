@@ -30,15 +30,16 @@ impl Core {
         let dirty = lock(&self.superblock).flags.contains(Flags::DIRTY_BITMAP);
         match (&self.parts.bitmaps, dirty) {
             (Some(bitmaps), true) => self.begin_dirty(bitmaps),
-            (Some(bitmaps), false) => {
-                self.replay();
-                self.reset();
-                self.begin_clean(bitmaps);
-            }
             (None, true) => self.leave_bitmap(),
-            (None, false) => {
+            (bitmaps, false) => {
                 self.replay();
-                self.reset();
+                // Tags are to be made from the start, if the table says so.
+                if self.parts.recalculate == Recalculate::Anew {
+                    self.recalculate_all();
+                }
+                if let Some(bitmaps) = bitmaps {
+                    self.begin_clean(bitmaps);
+                }
             }
         }
         if self.parts.journaling.is_some() || self.parts.bitmaps.is_some() {
@@ -65,12 +66,7 @@ impl Core {
         superblock.flags = now.flags;
         superblock.bit_shift = now.bit_shift;
         superblock.recalculated = now.recalculated;
-        if self.parts.recalculate != Recalculate::AsBefore
-            && !now.flags.contains(Flags::RECALCULATING)
-        {
-            superblock.flags.insert(Flags::RECALCULATING);
-            superblock.recalculated = Sector(0);
-        }
+        self.parts.recalculate.begin_in(&mut superblock);
     }
 
     /// The device has another length than it had.
@@ -78,9 +74,9 @@ impl Core {
         let provided = self.layout().provided();
         if let Some(bitmaps) = &self.parts.bitmaps
             && before < provided.0
-            && u32::from(lock(&self.superblock).bit_shift) == self.bit_shift(bitmaps)
+            && u32::from(lock(&self.superblock).bit_shift) == self.bit_shift()
         {
-            let empty = Bitmap::new(self.layout(), bitmaps.shift());
+            let empty = Bitmap::new(self.layout(), self.parts.bit_shift);
             match self.load_bits(empty) {
                 Ok(stored) => {
                     let mut bits = lock(&bitmaps.bits);
@@ -95,17 +91,17 @@ impl Core {
     }
 
     /// log2 of the blocks of a bit, which is what a superblock says.
-    fn bit_shift(&self, bitmaps: &Bitmaps) -> u32 {
-        bitmaps.shift() - u32::from(self.layout().block_shift())
+    fn bit_shift(&self) -> u32 {
+        self.parts.bit_shift - u32::from(self.layout().block_shift())
     }
 
     /// Mode B, where a bitmap tells what was being written.
     fn begin_dirty(&self, bitmaps: &Bitmaps) {
         let all = 0..self.layout().provided().0;
-        let shift = self.bit_shift(bitmaps);
+        let shift = self.bit_shift();
         let same = u32::from(lock(&self.superblock).bit_shift) == shift;
         if same && self.parts.recalculate != Recalculate::Anew {
-            let empty = Bitmap::new(self.layout(), bitmaps.shift());
+            let empty = Bitmap::new(self.layout(), self.parts.bit_shift);
             let stored = match self.load_bits(empty) {
                 Ok(stored) => stored,
                 Err(errno) => return self.fail(errno, "reading the bitmap"),
@@ -130,7 +126,7 @@ impl Core {
 
     /// Mode B, from now on.
     fn begin_clean(&self, bitmaps: &Bitmaps) {
-        let shift = u8::try_from(self.bit_shift(bitmaps)).unwrap_or(u8::MAX);
+        let shift = u8::try_from(self.bit_shift()).unwrap_or(u8::MAX);
         self.change_superblock(|superblock| {
             superblock.flags.insert(Flags::DIRTY_BITMAP);
             superblock.bit_shift = shift;
@@ -165,17 +161,8 @@ impl Core {
         self.change_superblock(|superblock| superblock.flags.remove(Flags::DIRTY_BITMAP));
     }
 
-    /// Tags are to be made from the start, if the table says so.
-    fn reset(&self) {
-        if self.parts.recalculate == Recalculate::Anew {
-            self.recalculate_all();
-        }
-    }
-
     fn recalculate_all(&self) {
-        let mut superblock = lock(&self.superblock);
-        superblock.flags.insert(Flags::RECALCULATING);
-        superblock.recalculated = Sector(0);
+        lock(&self.superblock).begin_recalculating();
     }
 
     fn store_bits_or_fail(&self) {

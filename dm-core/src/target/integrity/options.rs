@@ -17,7 +17,7 @@ use crate::units::{Sector, SectorCount};
 use super::bitmap::Bitmaps;
 use super::core::{Core, Parts};
 use super::crypt::JournalCrypt;
-use super::disk::{BitmapMode, Head, JournalDisk};
+use super::disk::{Head, JournalDisk};
 use super::journal::Journaling;
 use super::recalculate::Recalculate;
 
@@ -98,16 +98,13 @@ pub(super) fn open(
         (true, false) => Recalculate::Once,
         (false, false) => Recalculate::AsBefore,
     };
-    if recalculate != Recalculate::AsBefore && !superblock.flags.contains(Flags::RECALCULATING) {
-        superblock.flags.insert(Flags::RECALCULATING);
-        superblock.recalculated = Sector(0);
-    }
+    recalculate.begin_in(&mut superblock);
     may_recalculate(&superblock, &params, &layout)?;
     let disk = journal_disk(&params, &superblock, layout, &head)?;
     if formatted && params.mode != Mode::Recovery {
         let written = disk
             .clear(0, layout.sections(), 0)
-            .and_then(|()| head.write(&superblock, bitmap_mode(&params)));
+            .and_then(|()| head.write(&superblock, params.mode));
         written.map_err(|error| other(format!("formatting: {}", error.errno())))?;
     }
     let salt = salt(&superblock);
@@ -169,13 +166,6 @@ fn salt(superblock: &Superblock) -> &[u8] {
     match superblock.flags.contains(Flags::FIXED_HMAC) {
         true => &superblock.salt,
         false => &[],
-    }
-}
-
-fn bitmap_mode(params: &Params) -> BitmapMode {
-    match params.mode {
-        Mode::Bitmap => BitmapMode::On,
-        _ => BitmapMode::Off,
     }
 }
 
@@ -381,7 +371,7 @@ fn spell(params: &mut Params, superblock: &Superblock, parts: &Parts, buffer: u8
     options.journal_watermark = journaling.map(|journaling| journaling.watermark(entries));
     options.commit_time = journaling.map(|_| options.commit_time.unwrap_or(COMMIT_TIME));
     let bitmaps = parts.bitmaps.as_ref();
-    options.sectors_per_bit = bitmaps.map(|bitmaps| 1 << bitmaps.shift());
+    options.sectors_per_bit = bitmaps.map(|_| 1 << parts.bit_shift);
     options.bitmap_flush_interval =
         bitmaps.map(|_| options.bitmap_flush_interval.unwrap_or(FLUSH_INTERVAL));
     options.fix_padding = superblock.flags.contains(Flags::FIXED_PADDING);

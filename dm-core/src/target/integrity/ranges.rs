@@ -22,13 +22,7 @@ impl Ranges {
     pub(super) fn take(&self, range: Range<u64>, work: Work) {
         {
             let mut state = lock(&self.0);
-            let earlier = state.waiting.iter().map(|(range, _)| range);
-            if state
-                .taken
-                .iter()
-                .chain(earlier)
-                .any(|other| meet(other, &range))
-            {
+            if !state.is_free(&range, &state.waiting) {
                 state.waiting.push_back((range, work));
                 return;
             }
@@ -58,17 +52,11 @@ impl Ranges {
             }
             let mut still = VecDeque::new();
             while let Some((range, work)) = state.waiting.pop_front() {
-                let earlier = still.iter().map(|(range, _)| range);
-                if state
-                    .taken
-                    .iter()
-                    .chain(earlier)
-                    .any(|other| meet(other, &range))
-                {
-                    still.push_back((range, work));
-                } else {
+                if state.is_free(&range, &still) {
                     state.taken.push(range);
                     free.push(work);
+                } else {
+                    still.push_back((range, work));
                 }
             }
             state.waiting = still;
@@ -76,6 +64,15 @@ impl Ranges {
         for work in free {
             host.compute(work);
         }
+    }
+}
+
+impl State {
+    /// Whether `range` meets none that is taken, and none of those that came before it and wait.
+    fn is_free(&self, range: &Range<u64>, earlier: &VecDeque<(Range<u64>, Work)>) -> bool {
+        let earlier = earlier.iter().map(|(range, _)| range);
+        let mut others = self.taken.iter().chain(earlier);
+        !others.any(|other| meet(other, range))
     }
 }
 

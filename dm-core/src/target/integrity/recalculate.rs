@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::blockdev::Blocking;
 use crate::errno::Errno;
+use crate::format::integrity::{Flags, Superblock};
 use crate::io::IoResult;
 use crate::locks::lock;
 use crate::units::{SECTOR_BYTES, Sector};
@@ -26,6 +27,15 @@ pub(super) enum Recalculate {
     Once,
     /// From the start.
     Anew,
+}
+
+impl Recalculate {
+    /// Has tags made from the start, if the table says so and none are being made.
+    pub(super) fn begin_in(self, superblock: &mut Superblock) {
+        if self != Recalculate::AsBefore && !superblock.flags.contains(Flags::RECALCULATING) {
+            superblock.begin_recalculating();
+        }
+    }
 }
 
 /// The thread that makes them.
