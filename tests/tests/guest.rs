@@ -1,9 +1,9 @@
 //! Real kernels in QEMU, each booted once for all its checks.
 //!
 //! `DM_GUEST_CHECK=name,name` runs these checks alone, `DM_GUEST_ALL` also those on both kernels that
-//! one is enough for; `DM_GUEST_LIMIT` are the seconds that a check may take, and `DM_GUEST_APPEND` is what else the kernel's command line has. Where there is
-//! no guest to be had (no Debian, no network), the tests fail in CI; elsewhere they say that they
-//! are skipped, and why.
+//! one is enough for; `DM_GUEST_LIMIT` are the seconds that a check may take, and `DM_GUEST_APPEND` is
+//! what else the kernel's command line has. Where there is no guest to be had (no Debian, no
+//! network), the tests fail in CI; elsewhere they say that they are skipped, and why.
 
 use std::io::Write;
 use std::time::Duration;
@@ -97,7 +97,8 @@ const ONCE: &[&str] = &[
     "beside_dmsetup_trees",
     "beside_dmsetup_rest",
     "beside_dmsetup_stats",
-    "beside_dmsetup_called_dmsetup",
+    "beside_dmsetup_with_trouble",
+    "beside_dmsetup_with_several_devices",
     "changing_verbs_need_no_more_ioctls",
     "looking_verbs_need_no_more_ioctls",
     "churn_needs_no_more_ioctls",

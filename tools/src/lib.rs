@@ -13,24 +13,42 @@
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
 //! - `quickstart`: the guided tour.
+//!
+//! Without the feature `cli`, there are the exports alone.
 // Forbidden but for `export::ublk::sys`, which io_uring needs.
 #![deny(unsafe_code)]
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod export;
 
+#[cfg(feature = "cli")]
 mod backend;
+#[cfg(feature = "cli")]
 mod daemon;
+#[cfg(feature = "cli")]
 mod dumps;
+#[cfg(feature = "cli")]
 mod failure;
+#[cfg(feature = "cli")]
 mod keys;
+#[cfg(feature = "cli")]
 mod layer;
+#[cfg(feature = "cli")]
 mod nearest;
+#[cfg(feature = "cli")]
 mod output;
+#[cfg(feature = "cli")]
 mod quickstart;
+#[cfg(feature = "cli")]
 mod report;
+#[cfg(feature = "cli")]
 mod runtime;
+#[cfg(feature = "cli")]
 mod stack;
+#[cfg(feature = "cli")]
 mod stats;
+#[cfg(feature = "cli")]
 mod udev;
+#[cfg(feature = "cli")]
 mod units;

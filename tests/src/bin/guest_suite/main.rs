@@ -30,6 +30,7 @@ mod ioctls;
 mod kernel;
 mod labels;
 mod linear;
+mod processors;
 mod programs;
 mod scenarios;
 mod shell;
@@ -111,10 +112,6 @@ const CHECKS: &[(&str, Check)] = &[
     ("beside_dmsetup_trees", beside_dmsetup::trees),
     ("beside_dmsetup_rest", beside_dmsetup::rest),
     ("beside_dmsetup_stats", beside_dmsetup::stats),
-    (
-        "beside_dmsetup_called_dmsetup",
-        beside_dmsetup::called_dmsetup,
-    ),
     (
         "udev_nodes_are_there_with_the_command",
         udev::nodes_are_there_with_the_command,
@@ -299,6 +296,10 @@ fn tell(log: &mut File, message: &Message) -> io::Result<()> {
 /// Runs a check in its own process, and looks after it.
 fn run(name: &str) -> Result<(), String> {
     let _ = fs::remove_file(REASON);
+    let _second = match processors::is_for_two(name) {
+        true => Some(processors::Second::awake()?),
+        false => None,
+    };
     let status = Command::new("/proc/self/exe")
         .args(["check", name])
         .stdin(std::process::Stdio::null())

@@ -27,6 +27,7 @@ pub(crate) use self::wrong::{
 
 use self::ground::{Zoned, format_vdo};
 use self::sets::{DISK, DISKS, Disks, Set, Sets, ZONED};
+use crate::processors::Second;
 
 /// The kernel, and what it has.
 struct Kernel {
@@ -86,8 +87,8 @@ enum Ground<'a> {
     Device { _goes_with_the_value: Device<'a> },
     /// Zoned disks.
     Zoned(Zoned),
-    /// Disks with a volume each.
-    Volumes,
+    /// Disks with a volume each; their threads can wait for each other for ever on one processor.
+    Volumes { _both: Second },
 }
 
 impl<'a> Below<'a> {
@@ -103,7 +104,10 @@ impl<'a> Below<'a> {
                 below.zoned = zoned.numbers();
                 below.ground = Ground::Zoned(zoned);
             }
-            "vdo" => below.ground = Ground::Volumes,
+            "vdo" => {
+                let _both = Second::awake()?;
+                below.ground = Ground::Volumes { _both };
+            }
             _ => {}
         }
         let Some(set) = sets::read(text, sets::over("none")).under else {
@@ -145,7 +149,7 @@ impl<'a> Below<'a> {
             Ground::Device { .. } => Ok(()),
             Ground::Disks => wipe(&set.params, ALL),
             Ground::Zoned(zoned) => zoned.format(&set.params),
-            Ground::Volumes => {
+            Ground::Volumes { .. } => {
                 let disk = set.params.split(' ').nth(1).and_then(node);
                 let disk = disk.ok_or_else(|| format!("{}: no disk", set.params))?;
                 format_vdo(&disk, DISK / 8, set.length / 8)
