@@ -5,6 +5,7 @@ pub mod assertions;
 pub mod guest;
 pub mod model;
 pub mod nbd_batch;
+pub mod power_loss;
 pub mod replay;
 pub mod scenario;
 pub mod script;

@@ -9,10 +9,11 @@ use dm_core::errno::Errno;
 use dm_core::format::integrity::{Devices, Layout, Superblock};
 use dm_core::io::IoFlags;
 use dm_core::units::{Sector, SectorCount};
+use dm_tests::power_loss::numbers;
 use dm_tests::script::{create, open};
 use fastrand::Rng;
 
-use crate::rig::{Rig, SECTORS, numbers};
+use crate::rig::{Rig, SECTORS};
 
 /// A device of a mode, closed: its disk, its sectors, what they hold.
 fn closed(options: &str) -> (Vec<u8>, u64, Vec<u8>) {

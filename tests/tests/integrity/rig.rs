@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use dm_core::blockdev::{Blocking, MemDev};
 use dm_core::client::Dm;
-use dm_core::command::{RemoveMode, Slot};
+use dm_core::command::RemoveMode;
 use dm_core::engine::{Engine, OpenDevice};
 use dm_core::io::IoFlags;
-use dm_core::target::FlushMode;
 use dm_core::units::{Sector, SectorCount};
+use dm_tests::power_loss::numbers;
 use dm_tests::script::{create, name, open};
 use fastrand::Rng;
 
@@ -91,12 +91,4 @@ impl Rig {
             .unwrap();
         (device, bytes)
     }
-}
-
-pub(crate) fn numbers(engine: &Engine, device: &str) -> Vec<u64> {
-    let status = Dm::new(engine).status(name(device), Slot::Active, FlushMode::NoFlush);
-    let line = status.unwrap().1[0].params.clone();
-    line.split(' ')
-        .filter_map(|word| word.parse().ok())
-        .collect()
 }
