@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assertions;
+pub mod export;
 pub mod guest;
 pub mod model;
 pub mod nbd_batch;

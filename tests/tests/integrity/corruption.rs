@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use dm_core::blockdev::{Blocking, MemDev};
+use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::format::integrity::{Devices, Layout, Superblock};
 use dm_core::io::IoFlags;
 use dm_core::units::{Sector, SectorCount};
+use dm_tests::export::Export;
 use dm_tests::power_loss::numbers;
 use dm_tests::script::{create, open};
 use fastrand::Rng;
@@ -73,6 +75,39 @@ fn each_flip_in_data_or_tags_fails_its_own_sector() {
         }
     }
     assert_eq!(flips, 300);
+}
+
+#[test]
+fn clients_of_an_export_see_eio() {
+    let options = "data 0 - D 2 internal_hash:crc32c fix_padding";
+    let (mut disk, sectors, content) = closed(options);
+    let superblock = Superblock::read(&disk).unwrap();
+    let layout = Layout::new(
+        &superblock,
+        Sector(0),
+        Devices::One(SectorCount(SECTORS)),
+        0,
+    );
+    let at = layout.unwrap().data(Sector(11)).0 * 512;
+    disk[usize::try_from(at).unwrap()] ^= 1;
+    let engine = engine(&disk);
+    create(
+        &engine,
+        "flipped",
+        &format!("0 {sectors} integrity {options}"),
+    )
+    .unwrap();
+    let export = Export::of(&engine, "flipped", TableMode::ReadWrite);
+    for (sector, wanted) in (0..).zip(content.chunks(512)).take(20) {
+        let mut found = [0; 512];
+        let read = export.disk.read_at(Sector(sector), &mut found);
+        match sector {
+            // EILSEQ is no errno of NBD.
+            11 => assert_eq!(read.unwrap_err().errno(), Errno::EIO),
+            _ => assert!(read.is_ok() && found == wanted),
+        }
+    }
+    assert_eq!(numbers(&engine, "flipped")[0], 1);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use dm_core::blockdev::{Blocking, Fault, FaultDev, Then};
+use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::errno::Errno;
 use dm_core::format::verity::{HashType, Superblock};
 use dm_core::io::IoOp;
 use dm_core::units::{Sector, SectorCount, SectorRange};
+use dm_tests::export::Export;
 use fastrand::Rng;
 
 use crate::image::{Image, Made, USUAL, block, create, disk, open, status};
@@ -32,6 +34,26 @@ fn unreadable_blocks_are_repaired() {
         assert!(found == image.data[from..from + 4096], "{index}");
     }
     assert_eq!(status(&engine), "V");
+}
+
+#[test]
+fn clients_of_an_export_see_eio() {
+    let mut image = Image::new(USUAL, 12);
+    image.data[9 * 4096 + 5] ^= 1;
+    let (engine, _) = image.device("");
+    let export = Export::of(&engine, "proven", TableMode::ReadOnly);
+    for index in 0..20 {
+        let mut found = vec![0; 4096];
+        let read = export.disk.read_at(Sector(index * 8), &mut found);
+        match index {
+            9 => assert_eq!(read.unwrap_err().errno(), Errno::EIO),
+            _ => assert!(
+                read.is_ok()
+                    && found == image.data[usize::try_from(index).unwrap() * 4096..][..4096]
+            ),
+        }
+    }
+    assert_eq!(status(&engine), "C");
 }
 
 /// What is flipped.
