@@ -17,6 +17,7 @@ use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
+use crate::integrity_sides::provided;
 use crate::shell::{self, equal, run, shown, write};
 
 const NAME: &str = "guest-integrity";
@@ -143,14 +144,7 @@ fn one(maker: Maker, combination: &Combination, rng: &mut Rng) -> Result<(), Str
     let kernel = Linux::open().map_err(|error| error.report())?;
     // The first use: one block is enough to learn how many there are.
     let block = combination.block / 512;
-    let sectors = in_kernel(&kernel, combination, block, |_, shown| {
-        let status = shown.lines().last().unwrap_or_default();
-        let provided = status
-            .split(' ')
-            .nth(4)
-            .and_then(|word| word.parse::<u64>().ok());
-        provided.ok_or_else(|| format!("no sectors are told: {shown}"))
-    })?;
+    let sectors = in_kernel(&kernel, combination, block, |_, shown| provided(shown))?;
     let size = usize::try_from(combination.block).map_err(|error| error.to_string())?;
     let blocks = sectors / block;
     let mut content: Vec<Vec<u8>> = (0..blocks).map(|_| vec![0; size]).collect();

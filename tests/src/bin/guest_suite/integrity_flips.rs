@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use fastrand::Rng;
 
-use crate::integrity_life::{Image, Open, Side, attach, detach, made_by_kernel, on};
+use crate::integrity_life::made_by_kernel;
+use crate::integrity_sides::{Image, Open, Side, attach, detach, on};
 use crate::shell::equal;
 
 /// A byte of the superblock and a bit in it: each field once at least.

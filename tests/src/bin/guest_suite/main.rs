@@ -26,6 +26,7 @@ mod faults;
 mod integrity;
 mod integrity_flips;
 mod integrity_life;
+mod integrity_sides;
 mod ioctls;
 mod kernel;
 mod labels;
