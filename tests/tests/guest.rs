@@ -104,6 +104,7 @@ const ONCE: &[&str] = &[
     "churn_needs_no_more_ioctls",
     "verity_ours_is_read_alike",
     "verity_veritysetups_is_read_alike",
+    "verity_flips_are_found_alike",
     "integrity_kernels_goes_on_here",
     "integrity_ours_goes_on_in_the_kernel",
     "integrity_journals_in_mid_life",

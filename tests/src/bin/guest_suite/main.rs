@@ -41,6 +41,7 @@ mod tables;
 mod typed;
 mod udev;
 mod verity;
+mod verity_flips;
 
 /// What a check is: it succeeds, or says why not.
 type Check = fn() -> Result<(), String>;
@@ -185,6 +186,10 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "verity_veritysetups_is_read_alike",
         verity::veritysetups_is_read_alike,
+    ),
+    (
+        "verity_flips_are_found_alike",
+        verity_flips::flips_are_found_alike,
     ),
     (
         "integrity_kernels_goes_on_here",

@@ -19,10 +19,10 @@ use fastrand::Rng;
 
 use crate::shell::{equal, run, shown, write};
 
-const NAME: &str = "guest-verity";
+pub(crate) const NAME: &str = "guest-verity";
 
 /// Where data, tree and codes are.
-const DISKS: [(&str, &str); 3] = [
+pub(crate) const DISKS: [(&str, &str); 3] = [
     ("/tmp/verity-data", "/dev/loop0"),
     ("/tmp/verity-hash", "/dev/loop1"),
     ("/tmp/verity-codes", "/dev/loop2"),
@@ -251,11 +251,11 @@ fn table(combination: &Combination, root: &str) -> Result<String, String> {
     ))
 }
 
-fn name() -> DmName {
+pub(crate) fn name() -> DmName {
     DmName::new(NAME).expect("the name is short")
 }
 
-fn create<B: dm_core::backend::Backend>(dm: &Dm<B>, table: &str) -> Result<(), DmError> {
+pub(crate) fn create<B: dm_core::backend::Backend>(dm: &Dm<B>, table: &str) -> Result<(), DmError> {
     let lines = TableLine::parse_table(table)?;
     dm.create(Create::new(name()))?;
     dm.load(Load::new(name(), lines).read_only())?;
