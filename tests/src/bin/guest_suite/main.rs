@@ -25,6 +25,7 @@ mod exports;
 mod faults;
 mod integrity;
 mod integrity_flips;
+mod integrity_halves;
 mod integrity_life;
 mod integrity_sides;
 mod ioctls;
@@ -208,6 +209,10 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "integrity_flips_are_found_alike",
         integrity_flips::flips_are_found_alike,
+    ),
+    (
+        "integrity_half_made_tags_are_gone_on_with",
+        integrity_halves::half_made_tags_are_gone_on_with,
     ),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),
