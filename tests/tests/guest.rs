@@ -111,6 +111,8 @@ const ONCE: &[&str] = &[
     "integrity_more_journals_in_mid_life",
     "integrity_bitmaps_in_mid_life",
     "integrity_flips_are_found_alike",
+    "integrity_our_cuts_are_recovered_by_the_kernel",
+    "integrity_kernels_cuts_are_recovered_here",
     "integrity_half_made_tags_are_gone_on_with",
 ];
 

@@ -24,6 +24,7 @@ mod crypt_tables;
 mod exports;
 mod faults;
 mod integrity;
+mod integrity_cuts;
 mod integrity_flips;
 mod integrity_halves;
 mod integrity_life;
@@ -209,6 +210,14 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "integrity_flips_are_found_alike",
         integrity_flips::flips_are_found_alike,
+    ),
+    (
+        "integrity_our_cuts_are_recovered_by_the_kernel",
+        integrity_cuts::ours_are_recovered_by_the_kernel,
+    ),
+    (
+        "integrity_kernels_cuts_are_recovered_here",
+        integrity_cuts::kernels_are_recovered_here,
     ),
     (
         "integrity_half_made_tags_are_gone_on_with",
