@@ -35,6 +35,7 @@ mod labels;
 mod linear;
 mod processors;
 mod programs;
+mod proof_figures;
 mod scenarios;
 mod shell;
 mod stacks;
@@ -233,6 +234,7 @@ const FIGURES: &[(&str, Check)] = &[
     ("startup_figures", startup::startup_figures),
     ("churn_ioctls", churn::churn_ioctls),
     ("ublk_figures", exports::ublk_figures),
+    ("proof_figures", proof_figures::figures),
 ];
 
 /// Where a check leaves the reason of its failure for `serve`.
