@@ -1,5 +1,7 @@
 //! Targets: the ways in which a table line maps its sectors.
 
+#[cfg(all(feature = "std", any(feature = "integrity", feature = "verity")))]
+mod buffers;
 #[cfg(feature = "crypt")]
 pub mod crypt;
 mod error;

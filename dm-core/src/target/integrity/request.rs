@@ -10,6 +10,7 @@ use crate::errno::Errno;
 use crate::format::integrity::DISCARDED;
 use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
 use crate::locks::lock;
+use crate::target::buffers::{gathered, store};
 use crate::typed::integrity::Mode;
 use crate::units::{Sector, SectorRange};
 
@@ -231,24 +232,9 @@ fn read_bytes(io: &Io) -> Cow<'_, [u8]> {
 
 /// Puts blocks of the journal over what was read.
 fn lay_over(io: &mut Io, overlay: &Overlay) {
-    let IoData::Read(buffers) = io.data_mut() else {
-        return;
-    };
-    for (at, block) in overlay {
-        let (mut skip, mut rest) = (*at, &block[..]);
-        for buffer in buffers.iter_mut() {
-            let there = buffer.get_mut(skip..).unwrap_or_default();
-            let now = there.len().min(rest.len());
-            there[..now].copy_from_slice(&rest[..now]);
-            (skip, rest) = (skip.saturating_sub(buffer.len()), &rest[now..]);
+    if let IoData::Read(buffers) = io.data_mut() {
+        for (at, block) in overlay {
+            store(buffers, *at, block);
         }
-    }
-}
-
-fn gathered(data: IoData) -> Vec<u8> {
-    match data {
-        IoData::Read(mut buffers) if buffers.len() == 1 => buffers.remove(0).into(),
-        IoData::Read(buffers) => buffers.concat(),
-        _ => Vec::new(),
     }
 }

@@ -19,6 +19,7 @@ use crate::typed::verity::Params;
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
+use super::buffers::{gathered, store};
 use super::spelling::other;
 use super::{Build, EndIo, FlushMode, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
@@ -69,9 +70,9 @@ impl Verity {
             let mut io = io;
             let wanted = io.data().length();
             if let (Ok(()), IoData::Read(into)) = (result, io.data_mut()) {
-                let from = check::gathered(whole.take_data());
+                let from = gathered(whole.take_data());
                 let skip = skip.buffer_length().unwrap_or(usize::MAX);
-                check::store(into, 0, &from[skip..skip + wanted]);
+                store(into, 0, &from[skip..skip + wanted]);
             }
             io.complete(result);
         });
