@@ -1,7 +1,7 @@
 //! The thread that does what must wait for io: commits, writing out, clearing bits.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::errno::Errno;
@@ -9,6 +9,7 @@ use crate::io::Io;
 use crate::locks::lock;
 
 use super::core::Core;
+use super::worker::Worker;
 
 /// How long it sleeps where nothing is due.
 const LONG: Duration = Duration::from_secs(3600);
@@ -18,7 +19,7 @@ const LONG: Duration = Duration::from_secs(3600);
 pub(super) struct Keeper {
     orders: Mutex<Orders>,
     changed: Condvar,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    worker: Worker,
 }
 
 #[derive(Default)]
@@ -29,7 +30,7 @@ struct Orders {
     due: Option<Instant>,
     /// Requests that end when what came before is durable.
     flushes: Vec<Io>,
-    discards: Vec<Io>,
+    discards: VecDeque<Io>,
     /// The thread is there, and not asked to end.
     runs: bool,
 }
@@ -47,21 +48,16 @@ enum Task {
 impl Keeper {
     /// Starts the thread.
     pub(super) fn start(&self, core: &Arc<Core>) {
-        let mut thread = lock(&self.thread);
-        if thread.is_some() {
-            return;
-        }
-        *lock(&self.orders) = Orders {
-            runs: true,
-            ..Orders::default()
+        let ready = || {
+            *lock(&self.orders) = Orders {
+                runs: true,
+                ..Orders::default()
+            };
         };
-        let worker = core.clone();
-        let started = thread::Builder::new()
-            .name("dm-integrity".into())
-            .spawn(move || worker.keeper.serve(&worker));
-        match started {
-            Ok(handle) => *thread = Some(handle),
-            Err(error) => core.fail(Errno::from(&error), "starting a thread"),
+        let served = core.clone();
+        let work = move || served.keeper.serve(&served);
+        if let Err(error) = self.worker.start("dm-integrity", ready, work) {
+            core.fail(Errno::from(&error), "starting a thread");
         }
     }
 
@@ -72,17 +68,10 @@ impl Keeper {
 
     /// Ends the thread, and waits for what it is at.
     pub(super) fn stop(&self) {
-        let Some(thread) = lock(&self.thread).take() else {
-            return;
-        };
-        lock(&self.orders).runs = false;
-        self.changed.notify_all();
-        // The last user of a device may be a request that this thread ends: then it goes on to its end by
-        // itself.
-        if thread.thread().id() != thread::current().id() {
-            // It does not panic; if it did, there is nothing more to be said of it.
-            let _ = thread.join();
-        }
+        self.worker.stop(|| {
+            lock(&self.orders).runs = false;
+            self.changed.notify_all();
+        });
     }
 
     /// Asks for a commit.
@@ -107,7 +96,7 @@ impl Keeper {
 
     /// Takes a discard, which waits for what the journal has of it.
     pub(super) fn discard(&self, io: Io) {
-        self.order(io, |orders, io| orders.discards.push(io));
+        self.order(io, |orders, io| orders.discards.push_back(io));
     }
 
     /// Leaves a request to the thread, if that runs.
@@ -163,7 +152,7 @@ impl Keeper {
                 orders.write_out = false;
                 return Task::WriteOut;
             }
-            if let Some(io) = orders.discards.pop() {
+            if let Some(io) = orders.discards.pop_front() {
                 return Task::Discard(io);
             }
             if !orders.runs {

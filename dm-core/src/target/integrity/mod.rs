@@ -15,6 +15,7 @@ mod ranges;
 mod recalculate;
 mod replay;
 mod request;
+mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

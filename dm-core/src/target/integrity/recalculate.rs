@@ -1,8 +1,7 @@
 //! Tags are made for what is there, while requests go on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 
 use crate::blockdev::Blocking;
 use crate::errno::Errno;
@@ -12,6 +11,7 @@ use crate::locks::lock;
 use crate::units::{SECTOR_BYTES, Sector};
 
 use super::core::Core;
+use super::worker::Worker;
 
 /// Sectors that are done at once, and in whose steps the superblock goes on.
 const AT_ONCE: u64 = 32768;
@@ -41,37 +41,24 @@ impl Recalculate {
 /// The thread that makes them.
 #[derive(Default)]
 pub(super) struct Maker {
-    thread: Mutex<Option<JoinHandle<()>>>,
+    worker: Worker,
     stop: AtomicBool,
 }
 
 impl Maker {
     /// Starts it.
     pub(super) fn start(&self, core: &Arc<Core>) {
-        let mut thread = lock(&self.thread);
-        if thread.is_some() {
-            return;
-        }
-        self.stop.store(false, Ordering::SeqCst);
-        let worker = core.clone();
-        let started = thread::Builder::new()
-            .name("dm-recalculate".into())
-            .spawn(move || worker.make_tags());
-        match started {
-            Ok(handle) => *thread = Some(handle),
-            Err(error) => core.fail(Errno::from(&error), "starting a thread"),
+        let ready = || self.stop.store(false, Ordering::SeqCst);
+        let served = core.clone();
+        let work = move || served.make_tags();
+        if let Err(error) = self.worker.start("dm-recalculate", ready, work) {
+            core.fail(Errno::from(&error), "starting a thread");
         }
     }
 
     /// Ends it, and waits for the step that it is at.
     pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        if let Some(thread) = lock(&self.thread).take()
-            && thread.thread().id() != thread::current().id()
-        {
-            // It does not panic; if it did, there is nothing more to be said of it.
-            let _ = thread.join();
-        }
+        self.worker.stop(|| self.stop.store(true, Ordering::SeqCst));
     }
 }
 
