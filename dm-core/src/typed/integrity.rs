@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::table::{EscapedWord, ParamError, Reason, Word};
 use crate::units::Sector;
 use crate::version::Version;
@@ -393,11 +395,12 @@ impl Options {
         Ok(())
     }
 
-    /// Each option that is set, as a word.
-    fn each(&self) -> Vec<String> {
-        let flag = |on: bool, name: &str| on.then(|| String::from(name));
-        fn value<T: fmt::Display>(name: &str, value: &Option<T>) -> Option<String> {
-            value.as_ref().map(|value| format!("{name}:{value}"))
+    /// Each option that is set, as a word, which may hold a key.
+    fn each(&self) -> Vec<Zeroizing<String>> {
+        let flag = |on: bool, name: &str| on.then(|| Zeroizing::new(String::from(name)));
+        fn value<T: fmt::Display>(name: &str, value: &Option<T>) -> Option<Zeroizing<String>> {
+            let value = value.as_ref()?;
+            Some(Zeroizing::new(format!("{name}:{value}")))
         }
         let all = [
             value("meta_device", &self.meta_device),
@@ -428,7 +431,7 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = self.each();
         write!(f, "{}", options.len())?;
-        words(f, options)
+        words(f, options.iter().map(|word| word.as_str()))
     }
 }
 
