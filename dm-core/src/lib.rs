@@ -38,7 +38,8 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 // The engine alone calls some of what is built without it.
 #![cfg_attr(not(feature = "std"), allow(dead_code))]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
@@ -65,6 +66,8 @@ pub mod io;
 mod locks;
 pub mod names;
 pub mod nbd;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod sys;
 pub mod table;
 pub mod target;
 #[cfg(feature = "std")]

@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use crate::blockdev::cut::Cut;
 
 /// What any system wants of a buffer's address.
-const ALIGNMENT: usize = 4096;
+pub(super) const ALIGNMENT: usize = 4096;
 
 /// Bytes that are moved at a time.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 
 /// Memory at whole pages.
 struct Bounce {

@@ -4,6 +4,29 @@ mod direct;
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
 mod os;
+#[cfg_attr(
+    all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
+    ),
+    path = "ring.rs"
+)]
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
+    )),
+    path = "no_ring.rs"
+)]
+mod ring;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
@@ -17,18 +40,24 @@ use crate::io::{Io, IoData, IoError, IoFlags, IoOp, IoResult};
 use crate::units::{SECTOR_SHIFT, Sector, SectorCount, SectorRange};
 use crate::workers;
 
+use self::ring::Kernel;
 use super::mem::{check, check_range};
 use super::{BlockDev, DevInfo, Extent, ExtentKind, Haste, Limits, Quick, push_extent};
 
 /// A regular file or a block device of the host.
 ///
 /// A read that the page cache can answer is done on the submitter's thread, and so is a write to
-/// the page cache; all else goes to a pool of threads. A partial last sector of a regular file is
-/// not part of the device.
-pub struct FileDev(Arc<Inner>);
+/// the page cache. Reads, writes and flushes that may wait go to the kernel through io_uring, where it
+/// has that and `DM_IO_URING` is not `off`; all else goes to a pool of threads. A partial last sector
+/// of a regular file is not part of the device.
+pub struct FileDev {
+    inner: Arc<Inner>,
+    /// Where requests wait, if not on threads.
+    kernel: Option<Kernel>,
+}
 
 struct Inner {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     kind: FileKind,
     caching: Caching,
@@ -129,18 +158,27 @@ impl FileDev {
             limits,
             ..DevInfo::new(size)
         };
-        Ok(FileDev(Arc::new(Inner {
-            file,
+        let inner = Arc::new(Inner {
+            file: Arc::new(file),
             path: path.to_owned(),
             kind,
             caching,
             info,
-        })))
+        });
+        let kernel = Kernel::there();
+        Ok(FileDev { inner, kernel })
+    }
+
+    /// The same file, whose requests wait on threads, whatever the kernel has.
+    #[must_use]
+    pub fn by_threads(self) -> FileDev {
+        let kernel = None;
+        FileDev { kernel, ..self }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.inner.path
     }
 }
 
@@ -168,19 +206,25 @@ fn open_error(error: &io::Error) -> OpenError {
 
 impl BlockDev for FileDev {
     fn submit(&self, mut io: Io) {
-        if let Err(error) = check(&self.0.info, &io) {
+        if let Err(error) = check(&self.inner.info, &io) {
             return io.complete(Err(error));
         }
         let durable = io.flags().contains(IoFlags::FUA);
-        let cached = self.0.caching == Caching::PageCache;
+        let cached = self.inner.caching == Caching::PageCache;
         match io.op() {
-            IoOp::Read if cached && os::read_cached(&self.0.file, &mut io) => io.complete(Ok(())),
+            IoOp::Read if cached && os::read_cached(&self.inner.file, &mut io) => {
+                io.complete(Ok(()))
+            }
             IoOp::Write if cached && !durable => {
-                let result = self.0.write(&io);
+                let result = self.inner.write(&io);
                 io.complete(result);
             }
-            _ => {
-                let inner = self.0.clone();
+            op => {
+                let waits = matches!(op, IoOp::Read | IoOp::Write | IoOp::Flush);
+                let inner = self.inner.clone();
+                if let (true, Some(kernel)) = (waits, &self.kernel) {
+                    return kernel.submit(inner, io);
+                }
                 workers::blocking(Box::new(move || {
                     let result = inner.run(&mut io);
                     io.complete(result);
@@ -190,31 +234,33 @@ impl BlockDev for FileDev {
     }
 
     fn quick(&self, start: Sector, buffer: Quick<'_>, haste: Haste) -> bool {
-        let (info, at) = (&self.0.info, start.0 << SECTOR_SHIFT);
+        let (info, at) = (&self.inner.info, start.0 << SECTOR_SHIFT);
         let range = buffer
             .sectors()
             .and_then(|sectors| SectorRange::new(start, sectors));
-        let cached = self.0.caching == Caching::PageCache;
+        let cached = self.inner.caching == Caching::PageCache;
         if !cached || range.is_none_or(|range| check_range(info, range).is_err()) {
             return false;
         }
         match buffer {
             Quick::Read(buffer) if haste == Haste::CallerWaits => {
-                self.0.file.read_exact_at(buffer, at).is_ok()
+                self.inner.file.read_exact_at(buffer, at).is_ok()
             }
-            Quick::Read(buffer) => os::read_now(&self.0.file, buffer, at),
+            Quick::Read(buffer) => os::read_now(&self.inner.file, buffer, at),
             Quick::Write(_) if info.read_only => false,
-            Quick::Write(buffer) => self.0.file.write_all_at(buffer, at).is_ok(),
+            Quick::Write(buffer) => self.inner.file.write_all_at(buffer, at).is_ok(),
         }
     }
 
     fn info(&self) -> DevInfo {
-        self.0.info
+        self.inner.info
     }
 
     fn extents(&self, range: SectorRange) -> Result<Vec<Extent>, IoError> {
-        match self.0.kind {
-            FileKind::Regular => os::extents(&self.0.file, range).map_err(|error| io_error(&error)),
+        match self.inner.kind {
+            FileKind::Regular => {
+                os::extents(&self.inner.file, range).map_err(|error| io_error(&error))
+            }
             FileKind::Block => Ok(vec![Extent {
                 range,
                 kind: ExtentKind::Data,
@@ -346,131 +392,4 @@ fn extents_by_search(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::blockdev::Blocking;
-
-    fn image(sectors: u64) -> (tempfile::NamedTempFile, FileDev) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(sectors * 512 + 100).unwrap();
-        let dev = FileDev::open(file.path(), TableMode::ReadWrite).unwrap();
-        (file, dev)
-    }
-
-    #[test]
-    fn partial_last_sector_is_not_part_of_the_device() {
-        assert_eq!(image(10).1.info().size, SectorCount(10));
-    }
-
-    #[test]
-    fn reads_back_what_was_written_and_zeroed() {
-        let (_file, dev) = image(4096);
-        dev.write_at(Sector(1), &[5; 4096 * 500], IoFlags::FUA)
-            .unwrap();
-        let hole = SectorRange::new(Sector(3), SectorCount(1001)).unwrap();
-        dev.write_zeroes(hole, IoFlags::empty()).unwrap();
-        let kept = SectorRange::new(Sector(2000), SectorCount(7)).unwrap();
-        dev.write_zeroes(kept, IoFlags::NO_UNMAP).unwrap();
-        dev.flush().unwrap();
-        let mut all = vec![1; 4096 * 512];
-        dev.read_at(Sector(0), &mut all).unwrap();
-        for (sector, bytes) in all.chunks(512).enumerate() {
-            let zero = !(1..4001).contains(&sector)
-                || (3..1004).contains(&sector)
-                || (2000..2007).contains(&sector);
-            assert!(
-                bytes.iter().all(|byte| *byte == if zero { 0 } else { 5 }),
-                "{sector}"
-            );
-        }
-    }
-
-    #[test]
-    fn extents_cover_the_range_and_show_data() {
-        let (_file, dev) = image(65536);
-        dev.write_at(Sector(32768), &[5; 65536], IoFlags::empty())
-            .unwrap();
-        dev.flush().unwrap();
-        let extents = dev
-            .extents(SectorRange::from_zero(SectorCount(65536)))
-            .unwrap();
-        let mut at = Sector(0);
-        for extent in &extents {
-            assert_eq!(extent.range.start(), at);
-            at = extent.range.end();
-        }
-        assert_eq!(at, Sector(65536));
-        let kind = |sector| {
-            let range = SectorRange::new(Sector(sector), SectorCount(1)).unwrap();
-            extents
-                .iter()
-                .find(|extent| extent.range.contains(range))
-                .unwrap()
-                .kind
-        };
-        assert_eq!(kind(32768), ExtentKind::Data);
-        if cfg!(target_os = "linux") {
-            assert_eq!(kind(0), ExtentKind::Hole);
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn direct_file_reads_back_and_leaves_nothing_in_the_page_cache() {
-        let (file, cached) = image(4096);
-        let opened = FileDev::open_as(file.path(), TableMode::ReadWrite, Caching::Direct);
-        let dev = match opened {
-            Ok(dev) => dev,
-            Err(error) => {
-                assert_eq!(error.errno, Errno::EINVAL);
-                eprintln!(
-                    "SKIPPED: no direct io in {}: {error}",
-                    file.path().display()
-                );
-                return;
-            }
-        };
-        let block = u64::from(dev.info().limits.logical_block) / 512;
-        let bytes: Vec<u8> = (0..1536_u32 << 10)
-            .map(|at| (at % 251).to_le_bytes()[0])
-            .collect();
-        dev.write_at(Sector(block), &bytes, IoFlags::empty())
-            .unwrap();
-        let part = SectorRange::new(Sector(block * 2), SectorCount(block)).unwrap();
-        dev.write_zeroes(part, IoFlags::NO_UNMAP).unwrap();
-        let mut read = vec![1; bytes.len()];
-        dev.read_at(Sector(block), &mut read).unwrap();
-        let hole = usize::try_from(block * 512).unwrap();
-        assert!(read[..hole] == bytes[..hole] && read[hole * 2..] == bytes[hole * 2..]);
-        assert!(read[hole..hole * 2].iter().all(|byte| *byte == 0));
-        /// A file system whose files are nowhere but in the page cache.
-        const TMPFS: i128 = 0x0102_1994;
-        let system = rustix::fs::fstatfs(file.as_file()).unwrap();
-        if i128::from(system.f_type) != TMPFS {
-            assert!(!os::read_now(&cached.0.file, &mut [0; 4096], 8192));
-        }
-    }
-
-    #[test]
-    fn what_is_no_disk_is_refused_in_words() {
-        let refused = |path: &str| {
-            let error = FileDev::open(Path::new(path), TableMode::ReadWrite)
-                .err()
-                .unwrap();
-            (error.errno, error.to_string())
-        };
-        assert_eq!(refused("/"), (Errno::EISDIR, "is a directory".into()));
-        assert_eq!(refused("/nonexistent").0, Errno::ENOENT);
-        assert_eq!(refused("/dev/null").0, Errno::ENOTBLK);
-    }
-
-    #[test]
-    fn read_only_device_refuses_writes() {
-        let (file, _) = image(8);
-        let dev = FileDev::open(file.path(), TableMode::ReadOnly).unwrap();
-        assert_eq!(
-            dev.write_at(Sector(0), &[1; 512], IoFlags::empty()),
-            Err(Errno::EROFS.into())
-        );
-    }
-}
+mod tests;
