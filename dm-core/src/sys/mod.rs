@@ -7,3 +7,29 @@
     target_arch = "riscv64"
 ))]
 pub(crate) mod ring;
+
+use std::fs::File;
+
+use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
+
+/// Tells a block device that `length` bytes from byte `at` on are needed no more.
+///
+/// # Source
+/// `BLKDISCARD` of linux/fs.h: `_IO(0x12, 119)`, of two 64-bit numbers.
+pub(crate) fn discard(device: &File, at: u64, length: u64) -> rustix::io::Result<()> {
+    const DISCARD: Opcode = opcode::none(0x12, 119);
+    // SAFETY: the kernel reads two 64-bit numbers, which is what is passed, and writes nothing; a file
+    // that is no block device refuses the number.
+    unsafe { ioctl(device, Setter::<DISCARD, [u64; 2]>::new([at, length])) }
+}
+
+/// Lets a block device write zeroes to `length` bytes from byte `at` on, in its own way if it has one.
+///
+/// # Source
+/// `BLKZEROOUT` of linux/fs.h: `_IO(0x12, 127)`, of two 64-bit numbers. It keeps the space, and changes
+/// nothing in the page cache but to drop these pages.
+pub(crate) fn zero_out(device: &File, at: u64, length: u64) -> rustix::io::Result<()> {
+    const ZERO_OUT: Opcode = opcode::none(0x12, 127);
+    // SAFETY: as for `discard`.
+    unsafe { ioctl(device, Setter::<ZERO_OUT, [u64; 2]>::new([at, length])) }
+}

@@ -9,6 +9,7 @@ use rustix::io::ReadWriteFlags;
 
 use crate::blockdev::{Extent, Limits};
 use crate::io::{Io, IoData};
+use crate::sys;
 use crate::units::{SECTOR_SHIFT, SectorRange};
 
 use super::extents_by_search;
@@ -83,13 +84,33 @@ pub(super) fn zero(file: &File, range: SectorRange) -> io::Result<Done> {
     allocate(file, FallocateFlags::ZERO_RANGE, range)
 }
 
+/// Tells a block device that `range` is needed no more.
+pub(super) fn discard(file: &File, range: SectorRange) -> io::Result<Done> {
+    until_done(range, |at, length| sys::discard(file, at, length))
+}
+
+/// Makes `range` of a block device read as zeroes, which its driver or the kernel writes.
+pub(super) fn zero_out(file: &File, range: SectorRange) -> io::Result<Done> {
+    until_done(range, |at, length| sys::zero_out(file, at, length))
+}
+
 fn allocate(file: &File, flags: FallocateFlags, range: SectorRange) -> io::Result<Done> {
+    until_done(range, |at, length| {
+        rustix::fs::fallocate(file, flags | FallocateFlags::KEEP_SIZE, at, length)
+    })
+}
+
+/// Asks the system until it is not interrupted.
+fn until_done(
+    range: SectorRange,
+    ask: impl Fn(u64, u64) -> rustix::io::Result<()>,
+) -> io::Result<Done> {
     let (at, length) = (
         range.start().0 << SECTOR_SHIFT,
         range.length().0 << SECTOR_SHIFT,
     );
     loop {
-        match rustix::fs::fallocate(file, flags | FallocateFlags::KEEP_SIZE, at, length) {
+        match ask(at, length) {
             Ok(()) => return Ok(Done::Yes),
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {

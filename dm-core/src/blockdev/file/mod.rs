@@ -278,7 +278,11 @@ impl Inner {
             IoOp::Flush => self.file.sync_data().map_err(|error| io_error(&error))?,
             IoOp::Discard => {
                 // Advisory: where the file system can not, nothing happens.
-                os::punch(&self.file, io.range()).map_err(|error| io_error(&error))?;
+                match self.kind {
+                    FileKind::Regular => os::punch(&self.file, io.range()),
+                    FileKind::Block => os::discard(&self.file, io.range()),
+                }
+                .map_err(|error| io_error(&error))?;
             }
             IoOp::WriteZeroes => self.write_zeroes(io.range(), io.flags())?,
         }
@@ -327,6 +331,12 @@ impl Inner {
         };
         if done.map_err(|error| io_error(&error))? == os::Done::Yes {
             return Ok(());
+        }
+        if self.kind == FileKind::Block {
+            let done = os::zero_out(&self.file, range);
+            if done.map_err(|error| io_error(&error))? == os::Done::Yes {
+                return Ok(());
+            }
         }
         let (mut at, end) = (
             range.start().0 << SECTOR_SHIFT,

@@ -45,6 +45,18 @@ pub(super) fn zero(_: &File, _: SectorRange) -> io::Result<Done> {
     Ok(Done::CanNot)
 }
 
+/// There is no telling a block device so that is known here.
+#[allow(clippy::unnecessary_wraps)] // as Linux's
+pub(super) fn discard(_: &File, _: SectorRange) -> io::Result<Done> {
+    Ok(Done::CanNot)
+}
+
+/// Nor this.
+#[allow(clippy::unnecessary_wraps)] // as Linux's
+pub(super) fn zero_out(_: &File, _: SectorRange) -> io::Result<Done> {
+    Ok(Done::CanNot)
+}
+
 /// All may be data.
 #[allow(clippy::unnecessary_wraps)] // as Linux's
 pub(super) fn extents(_: &File, range: SectorRange) -> io::Result<Vec<Extent>> {

@@ -272,3 +272,81 @@ fn file_that_became_shorter_fails_the_reads_behind_its_end_alone() {
         assert_eq!(io.data().length(), 8192);
     }
 }
+
+/// A loop device over `file`, which ends with this.
+#[cfg(target_os = "linux")]
+struct Loop(String);
+
+#[cfg(target_os = "linux")]
+impl Loop {
+    fn new(file: &Path) -> Option<Loop> {
+        let shown = std::process::Command::new("losetup")
+            .args(["--find", "--show"])
+            .arg(file)
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+        let device = String::from_utf8(shown.stdout).unwrap();
+        Some(Loop(device.trim().to_owned()))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("losetup")
+            .args(["--detach", &self.0])
+            .status();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn discards_and_zeroes_reach_a_block_device() {
+    use std::os::unix::fs::MetadataExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(8 << 20).unwrap();
+    let Some(disk) = Loop::new(file.path()) else {
+        eprintln!("SKIPPED: no loop device can be had here, which takes root");
+        return;
+    };
+    let dev = FileDev::open(Path::new(&disk.0), TableMode::ReadWrite).unwrap();
+    assert!(dev.info().limits.discard);
+    dev.write_at(Sector(0), &vec![7; 8 << 20], IoFlags::FUA)
+        .unwrap();
+    let blocks = || file.as_file().metadata().unwrap().blocks();
+    let before = blocks();
+    let upper = SectorRange::new(Sector(8192), SectorCount(8192)).unwrap();
+    dev.discard(upper).unwrap();
+    // Half of the file's space came back.
+    assert!(
+        blocks() <= before / 2 + 64,
+        "{before} and {} blocks",
+        blocks()
+    );
+    let part = SectorRange::new(Sector(8), SectorCount(4096)).unwrap();
+    for flags in [IoFlags::NO_UNMAP, IoFlags::empty()] {
+        dev.write_at(Sector(0), &vec![7; 4 << 20], IoFlags::empty())
+            .unwrap();
+        dev.write_zeroes(part, flags).unwrap();
+        let mut read = vec![1; 4 << 20];
+        dev.read_at(Sector(0), &mut read).unwrap();
+        let (front, rest) = read.split_at(4096);
+        let (zeroes, behind) = rest.split_at(2 << 20);
+        assert!(
+            front.iter().chain(behind).all(|byte| *byte == 7),
+            "{flags:?}"
+        );
+        assert!(zeroes.iter().all(|byte| *byte == 0), "{flags:?}");
+    }
+    // What the device can not do itself, the kernel writes.
+    os::zero_out(
+        &dev.inner.file,
+        SectorRange::new(Sector(0), SectorCount(8)).unwrap(),
+    )
+    .unwrap();
+    let mut read = vec![1; 8192];
+    dev.read_at(Sector(0), &mut read).unwrap();
+    assert!(read[..4096].iter().all(|byte| *byte == 0));
+    assert!(dev.flush().is_ok());
+}
