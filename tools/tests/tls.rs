@@ -12,10 +12,17 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::Arc;
 
+use dm_core::blockdev::Blocking;
+use dm_core::engine::Engine;
+use dm_core::io::IoFlags;
 use dm_core::nbd::{ClientFlags, Greeting, OptionRequest};
+use dm_core::units::Sector;
+use dm_tests::script::{create, open};
 use dm_tests::tools::{find, run};
 use dm_tools::export::client::NbdClient;
+use dm_tools::export::tls::Connector;
 use rustix::process::Signal;
 
 use common::{Home, first_line, signal, wait};
@@ -209,6 +216,119 @@ fn clients_and_server_know_a_key() {
     served.refuses(&served.keys_uri("alice", "other/keys.psk"));
     served.refuses(&served.keys_uri("bob", "keys.psk"));
     served.ends();
+}
+
+/// A device of this process over an export under TLS reads and writes what the export has.
+fn stands_on(uri: &str, disk: &dyn Fn() -> Vec<u8>) {
+    let engine = Engine::new();
+    engine.set_secure(Arc::new(Connector));
+    create(&engine, "over", &format!("0 8192 linear {uri} 0")).unwrap();
+    let device = open(&engine, "over");
+    let mut read = vec![0; 4 << 20];
+    device.read_at(Sector(0), &mut read).unwrap();
+    assert!(read == disk(), "{uri}");
+    read.reverse();
+    device.write_at(Sector(0), &read, IoFlags::empty()).unwrap();
+    device.flush().unwrap();
+    assert!(read == disk(), "{uri}");
+}
+
+/// Such a device is not to be had.
+fn stands_not_on(uri: &str, reason: &str) {
+    let engine = Engine::new();
+    engine.set_secure(Arc::new(Connector));
+    let error = create(&engine, "over", &format!("0 8192 linear {uri} 0")).unwrap_err();
+    assert!(error.report().contains(reason), "{uri}: {}", error.report());
+}
+
+#[test]
+fn tables_stand_on_exports_under_tls() {
+    let (served, authority) = Secured::certified(&["--tls-verify-peer"]);
+    stands_on(&served.certificates_uri("alice"), &|| served.disk());
+    authority.put_own(&served.path("nobody"));
+    stands_not_on(
+        &served.certificates_uri("nobody"),
+        "may not know this client",
+    );
+    let stranger = Authority::new("somebody else");
+    stranger.put(&served.path("stranger"), "client", "alice");
+    stands_not_on(
+        &served.certificates_uri("stranger"),
+        "certificate verify failed",
+    );
+    let elsewhere = served.certificates_uri("alice") + "&tls-hostname=disks.example";
+    stands_not_on(&elsewhere, "certificate verify failed");
+    stands_not_on(
+        "nbds://localhost/disk?tls-certificates=pki",
+        "it is no absolute path",
+    );
+    served.ends();
+
+    let served = Secured::with_keys();
+    stands_on(&served.keys_uri("alice", "keys.psk"), &|| served.disk());
+    stands_not_on(&served.keys_uri("alice", "other/keys.psk"), "");
+    stands_not_on(&served.keys_uri("bob", "keys.psk"), "no key of the user");
+    served.ends();
+    // Who shows a certificate where a key was agreed on is not the server.
+    let (served, _authority) = Secured::certified(&[]);
+    fs::write(served.path("keys.psk"), KEYS).unwrap();
+    stands_not_on(&served.keys_uri("alice", "keys.psk"), "");
+    served.ends();
+}
+
+#[test]
+fn tables_stand_on_exports_of_nbdkit_under_tls() {
+    let home = Home::new();
+    let authority = Authority::new("dmctl's tests");
+    authority.put(&home.path().join("pki"), "server", "localhost");
+    authority.put(&home.path().join("alice"), "client", "alice");
+    fs::write(home.path().join("keys.psk"), KEYS).unwrap();
+    let disk = home.path().join("disk.img");
+    let path = |name: &str| home.path().join(name).display().to_string();
+    for (secrets, user, parameter) in [
+        ("--tls-certificates=", "", "tls-certificates"),
+        ("--tls-psk=", "alice@", "tls-psk-file"),
+    ] {
+        let (theirs, ours) = match user {
+            "" => (path("pki"), path("alice")),
+            _ => (path("keys.psk"), path("keys.psk")),
+        };
+        let Some(mut nbdkit) = find("nbdkit") else {
+            return;
+        };
+        fs::write(&disk, vec![5; 4 << 20]).unwrap();
+        let socket = path("nbdkit.sock");
+        let _ = fs::remove_file(&socket);
+        let child = nbdkit
+            .args([
+                "-f",
+                "--tls=require",
+                &format!("{secrets}{theirs}"),
+                "-U",
+                &socket,
+                "file",
+            ])
+            .arg(&disk)
+            .spawn()
+            .unwrap();
+        let served = Ended(child);
+        while !std::path::Path::new(&socket).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let uri = format!("nbds+unix://{user}/?socket={socket}&{parameter}={ours}");
+        stands_on(&uri, &|| fs::read(&disk).unwrap());
+        drop(served);
+    }
+}
+
+/// A server of the tests' own.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod way;
 use std::sync::Arc;
 
 use crate::backend::{Backend, Capabilities, Features};
+use crate::blockdev::nbd::Secure;
 use crate::blockdev::{BlockDev, Caching, DevInfo};
 use crate::command::{Command, Reply};
 use crate::component::{OpenError, TableMode};
@@ -90,6 +91,11 @@ impl Engine {
     /// Says how the tables that are loaded from now on have their files and block devices.
     pub fn set_caching(&self, caching: Caching) {
         self.inner.files.set_caching(caching);
+    }
+
+    /// Says what makes connections to NBD servers under TLS, for tables that are loaded from now on.
+    pub fn set_secure(&self, secure: Arc<dyn Secure>) {
+        self.inner.files.set_secure(secure);
     }
 
     /// Obeys one command; `cancel` can give it up while it waits.

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::blockdev::nbd::Secure;
 use crate::blockdev::{BlockDev, Caching, DevInfo, FileDev, NbdDev, Patience, node_of};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::devid::{DevId, DevNo};
@@ -32,6 +33,8 @@ pub(super) struct Files(Mutex<FileNumbers>);
 struct FileNumbers {
     /// How files are opened.
     caching: Caching,
+    /// What makes connections under TLS.
+    secure: Option<Arc<dyn Secure>>,
     /// By device and inode, so that two names of one file are one device.
     files: HashMap<(u64, u64), u32>,
     uris: BTreeMap<String, u32>,
@@ -152,7 +155,8 @@ impl<'a> TableOpener<'a> {
             minor: self.engine.files.uri_minor(&text),
         };
         self.share(number, || {
-            let dev = NbdDev::open(&uri, mode, Patience::DEFAULT)?;
+            let dev =
+                NbdDev::open_secured(&uri, mode, Patience::DEFAULT, self.engine.files.secure())?;
             Ok(Component::new(Arc::new(dev), number, text))
         })
     }
@@ -244,6 +248,15 @@ impl Files {
     /// Says how files are opened from now on.
     pub(super) fn set_caching(&self, caching: Caching) {
         lock(&self.0).caching = caching;
+    }
+
+    /// Says what makes connections under TLS from now on.
+    pub(super) fn set_secure(&self, secure: Arc<dyn Secure>) {
+        lock(&self.0).secure = Some(secure);
+    }
+
+    fn secure(&self) -> Option<Arc<dyn Secure>> {
+        lock(&self.0).secure.clone()
     }
 
     fn caching(&self) -> Caching {

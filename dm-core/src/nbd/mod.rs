@@ -93,7 +93,7 @@ pub use selection::StatusSelection;
 pub use status::{BlockStatus, Extent};
 pub use text::Text;
 pub use unit::{ByteCount, ByteOffset, ContextId, Cookie, Framing};
-pub use uri::{Address, NbdUri, Security};
+pub use uri::{Address, NbdUri, Security, TlsNames};
 pub use uri_error::UriError;
 
 /// The metadata context whose status is [`AllocationFlags`].

@@ -16,9 +16,8 @@ use super::uri_parse::is_ipv6;
 /// # Shape
 /// `nbd://HOST[:PORT]/EXPORT` or `nbd+unix:///EXPORT?socket=PATH`; `nbds` and `nbds+unix` where
 /// the connection must be under TLS. Special characters are percent-encoded. A name that begins
-/// with a slash has two. Parsing and `Display` are inverse up to spelling.
-///
-/// Parameters about TLS are not known yet, and refused as any unknown one.
+/// with a slash has two. Parsing and `Display` are inverse up to spelling. What a client under TLS
+/// needs besides is in [`TlsNames`].
 ///
 /// # Examples
 /// ```
@@ -38,6 +37,22 @@ pub struct NbdUri {
     security: Security,
     address: Address,
     export: Text,
+    tls: TlsNames,
+}
+
+/// What a URI says about TLS, in libnbd's words: `nbds://USER@HOST/EXPORT?tls-psk-file=PATH`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TlsNames {
+    /// Who the client is, before the host: whose key of the file below it has.
+    pub user: Option<String>,
+    /// `tls-certificates`: the path of a folder with `ca-cert.pem`, and `client-cert.pem` and
+    /// `client-key.pem` if the server wants a certificate of its clients.
+    pub certificates: Option<Vec<u8>>,
+    /// `tls-psk-file`: the path of a file with keys that both sides know.
+    pub keys: Option<Vec<u8>>,
+    /// `tls-hostname`: whom the server's certificate must name, if not the host.
+    pub hostname: Option<String>,
 }
 
 /// Whether the connection must be under TLS.
@@ -104,6 +119,7 @@ impl NbdUri {
             security,
             address,
             export,
+            tls: TlsNames::default(),
         })
     }
 
@@ -121,7 +137,25 @@ impl NbdUri {
                 socket: socket.to_vec(),
             },
             export,
+            tls: TlsNames::default(),
         })
+    }
+
+    /// The same with what a client under TLS needs.
+    ///
+    /// # Errors
+    /// If the connection is not under TLS, or the user's name has a slash.
+    pub fn with_tls(self, tls: TlsNames) -> Result<NbdUri, UriError> {
+        let slash = tls.user.as_ref().is_some_and(|user| user.contains('/'));
+        if slash || (self.security == Security::Plain && tls != TlsNames::default()) {
+            return Err(UriError::User);
+        }
+        Ok(NbdUri { tls, ..self })
+    }
+
+    /// What a client under TLS needs.
+    pub fn tls(&self) -> &TlsNames {
+        &self.tls
     }
 
     /// Whether the connection must be under TLS.
@@ -146,24 +180,44 @@ impl fmt::Display for NbdUri {
             Security::Plain => "nbd",
             Security::Tls => "nbds",
         })?;
-        let export = Encoded(self.export.as_bytes());
+        if let Address::Unix { .. } = &self.address {
+            f.write_str("+unix")?;
+        }
+        f.write_str("://")?;
+        let tls = &self.tls;
+        if let Some(user) = &tls.user {
+            write!(f, "{}@", Encoded(user.as_bytes()))?;
+        }
+        let mut socket = None;
         match &self.address {
             Address::Tcp { host, port } => {
                 let host_bytes = Encoded(host.as_bytes());
                 if is_ipv6(host) {
-                    write!(f, "://[{host_bytes}]")?;
+                    write!(f, "[{host_bytes}]")?;
                 } else {
-                    write!(f, "://{host_bytes}")?;
+                    write!(f, "{host_bytes}")?;
                 }
                 if *port != DEFAULT_PORT {
                     write!(f, ":{port}")?;
                 }
-                write!(f, "/{export}")
             }
-            Address::Unix { socket } => {
-                write!(f, "+unix:///{export}?socket={}", Encoded(socket))
+            Address::Unix { socket: path } => socket = Some(path.as_slice()),
+        }
+        write!(f, "/{}", Encoded(self.export.as_bytes()))?;
+        let parameters = [
+            ("socket", socket),
+            ("tls-certificates", tls.certificates.as_deref()),
+            ("tls-psk-file", tls.keys.as_deref()),
+            ("tls-hostname", tls.hostname.as_ref().map(String::as_bytes)),
+        ];
+        let mut before = '?';
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                write!(f, "{before}{name}={}", Encoded(value))?;
+                before = '&';
             }
         }
+        Ok(())
     }
 }
 
@@ -218,6 +272,9 @@ mod tests {
             "nbd://192.0.2.1//disk",
             "nbd+unix:///vol0?socket=/run/dm/nbd.sock",
             "nbds+unix:////%C3%A9%3F%23?socket=%00/a%20b%26c",
+            "nbds://al%20ice@host:1/a?tls-psk-file=/keys.psk",
+            "nbds+unix://alice@/a?socket=s&tls-psk-file=/keys.psk",
+            "nbds://[::1]/?tls-certificates=/pki&tls-hostname=disks.example",
         ] {
             let uri: NbdUri = text.parse().unwrap();
             assert_eq!(uri.to_string(), text);
@@ -280,6 +337,13 @@ mod tests {
                     name: "socket".into(),
                 },
             ),
+            (
+                "nbd://host/?tls-psk-file=/keys",
+                UriError::Parameter {
+                    name: "tls-psk-file".into(),
+                },
+            ),
+            ("nbds://a%2Fb@host/", UriError::User),
             (
                 "nbds://host/?tls-type=psk",
                 UriError::Parameter {

@@ -16,8 +16,8 @@ pub enum UriError {
     /// No `//` behind the scheme.
     #[error("no // behind the scheme")]
     NoAuthority,
-    /// A user before the host.
-    #[error("user in URI is not supported")]
+    /// A user before the host without TLS, or one that none can be.
+    #[error("a user belongs to nbds:// and is a name")]
     User,
     /// No host where the scheme needs one.
     #[error("no host")]

@@ -9,7 +9,7 @@ use core::str::FromStr;
 use super::constants::DEFAULT_PORT;
 use super::percent::decode;
 use super::text::Text;
-use super::uri::{NbdUri, Security};
+use super::uri::{NbdUri, Security, TlsNames};
 use super::uri_error::UriError;
 
 impl FromStr for NbdUri {
@@ -33,23 +33,27 @@ impl FromStr for NbdUri {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let export = Text::from_bytes("export name", &decode(path)?)
             .map_err(|source| UriError::Export { source })?;
-        let socket = socket_parameter(query, on_unix)?;
-        if let Some(socket) = socket {
-            return match authority {
-                "" => NbdUri::unix(security, &socket, export),
-                _ => Err(UriError::HostWithSocket),
-            };
-        }
-        let (host, port) = split_authority(authority)?;
-        NbdUri::tcp(security, &host, port, export)
+        let Parameters { socket, mut tls } = Parameters::parse(query, security, on_unix)?;
+        let (user, authority) = match authority.rsplit_once('@') {
+            Some((user, host)) if security == Security::Tls => (Some(user), host),
+            Some(_) => return Err(UriError::User),
+            None => (None, authority),
+        };
+        tls.user = user.map(text_of).transpose()?;
+        let uri = match socket {
+            Some(_) if !authority.is_empty() => return Err(UriError::HostWithSocket),
+            Some(socket) => NbdUri::unix(security, &socket, export),
+            None => {
+                let (host, port) = split_authority(authority)?;
+                NbdUri::tcp(security, &host, port, export)
+            }
+        };
+        uri?.with_tls(tls)
     }
 }
 
 /// The host without brackets and the port of `authority`.
 fn split_authority(authority: &str) -> Result<(String, u16), UriError> {
-    if authority.contains('@') {
-        return Err(UriError::User);
-    }
     let bad_host = || UriError::Host {
         host: authority.to_owned(),
     };
@@ -89,25 +93,47 @@ pub(super) fn is_ipv6(host: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && !zone.contains(':')
 }
 
-/// The socket in `query`, which must be there exactly if the scheme is `on_unix`.
-fn socket_parameter(query: &str, on_unix: bool) -> Result<Option<Vec<u8>>, UriError> {
-    let mut socket = None;
-    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        if name != "socket" || !on_unix {
-            return Err(UriError::Parameter {
-                name: name.to_owned(),
-            });
+/// What stands behind the question mark.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Parameters {
+    /// There exactly if the scheme is one of Unix sockets.
+    socket: Option<Vec<u8>>,
+    tls: TlsNames,
+}
+
+/// A name, decoded.
+fn text_of(value: &str) -> Result<String, UriError> {
+    String::from_utf8(decode(value)?).map_err(|_| UriError::User)
+}
+
+impl Parameters {
+    fn parse(query: &str, security: Security, on_unix: bool) -> Result<Parameters, UriError> {
+        let (mut all, secure) = (Parameters::default(), security == Security::Tls);
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let before = match name {
+                "socket" if on_unix => all.socket.replace(decode(value)?).is_some(),
+                "tls-certificates" if secure => {
+                    all.tls.certificates.replace(decode(value)?).is_some()
+                }
+                "tls-psk-file" if secure => all.tls.keys.replace(decode(value)?).is_some(),
+                "tls-hostname" if secure => all.tls.hostname.replace(text_of(value)?).is_some(),
+                _ => {
+                    return Err(UriError::Parameter {
+                        name: name.to_owned(),
+                    });
+                }
+            };
+            if before {
+                return Err(UriError::Twice {
+                    name: name.to_owned(),
+                });
+            }
         }
-        if socket.replace(decode(value)?).is_some() {
-            return Err(UriError::Twice {
-                name: name.to_owned(),
-            });
+        match all.socket {
+            None if on_unix => Err(UriError::NoSocket),
+            _ => Ok(all),
         }
-    }
-    match socket {
-        None if on_unix => Err(UriError::NoSocket),
-        socket => Ok(socket),
     }
 }
 
@@ -133,11 +159,11 @@ mod tests {
 
     #[test]
     fn socket_belongs_to_unix() {
-        assert_eq!(socket_parameter("", false), Ok(None));
-        assert_eq!(
-            socket_parameter("socket=%2fs", true),
-            Ok(Some(b"/s".to_vec()))
-        );
-        assert_eq!(socket_parameter("", true), Err(UriError::NoSocket));
+        let socket = |query, on_unix| {
+            Parameters::parse(query, Security::Plain, on_unix).map(|all| all.socket)
+        };
+        assert_eq!(socket("", false), Ok(None));
+        assert_eq!(socket("socket=%2fs", true), Ok(Some(b"/s".to_vec())));
+        assert_eq!(socket("", true), Err(UriError::NoSocket));
     }
 }

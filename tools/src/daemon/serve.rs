@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
 use crate::export::nbd;
+use crate::export::tls::Connector;
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
 
@@ -78,6 +79,7 @@ pub(crate) fn serve(dir: &RuntimeDir, start: Start) -> Result<(), Failure> {
     };
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(failed("watch for signals in"))?;
     let engine = Engine::new();
+    engine.set_secure(Arc::new(Connector));
     let restored = match start {
         Start::Empty => Restored::default(),
         Start::Restore => {

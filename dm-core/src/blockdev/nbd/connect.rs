@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use crate::nbd::{
     Address, BlockSizes, ClientFlags, Greeting, HandshakeFlags, Info, InfoKind, InfoRequest,
-    NbdUri, OptionReply, OptionReplyHeader, OptionRequest, Security, TransmissionFlags,
+    NbdUri, OptionError, OptionReply, OptionReplyHeader, OptionRequest, Security, Text,
+    TransmissionFlags,
 };
+
+use super::secure::Secure;
 
 /// The most replies to one option.
 const REPLIES_MAX: usize = 1000;
@@ -46,14 +49,33 @@ pub(super) enum Socket {
 
 impl Connection {
     /// Connects to the export that `uri` names.
-    pub(super) fn open(uri: &NbdUri, limit: Duration) -> io::Result<Connection> {
-        if uri.security() == Security::Tls {
-            let reason = "connections under TLS are not built into this engine";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
-        }
+    pub(super) fn open(
+        uri: &NbdUri,
+        limit: Duration,
+        secure: Option<&dyn Secure>,
+    ) -> io::Result<Connection> {
+        let secure = match (uri.security(), secure) {
+            (Security::Tls, None) => {
+                let reason = "connections under TLS are not built into this engine";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+            }
+            (Security::Tls, secure) => secure,
+            _ => None,
+        };
         let mut socket = Socket::connect(uri.address(), limit)?;
         socket.set_limits(Some(limit))?;
-        let export = shake_hands(&mut socket, uri)?;
+        greet(&mut socket)?;
+        if let Some(secure) = secure {
+            ask_for_tls(&mut socket)?;
+            let plain = secure.begin(socket.handle()?, uri, limit)?;
+            socket = Socket::Unix(plain);
+            socket.set_limits(Some(limit))?;
+        }
+        let export = ask_for_export(&mut socket, uri);
+        let export = match secure {
+            Some(_) => export.map_err(unknown)?,
+            None => export?,
+        };
         // Replies may take as long as they like: who waits for them has a clock of its own.
         socket.set_limits(None)?;
         Ok(Connection { socket, export })
@@ -64,14 +86,61 @@ fn wrong(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-fn shake_hands(socket: &mut Socket, uri: &NbdUri) -> io::Result<Export> {
+/// What it means that a server leaves right behind TLS's handshake: there a server of TLS 1.3 refuses a
+/// client, which takes the handshake for done.
+fn unknown(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof => {
+            let reason = "the server ended the connection when it was under TLS: it may not know this client";
+            io::Error::new(io::ErrorKind::PermissionDenied, reason)
+        }
+        _ => error,
+    }
+}
+
+fn greet(socket: &mut Socket) -> io::Result<()> {
     let mut greeting = [0; 18];
     socket.read_exact(&mut greeting)?;
     let greeting = Greeting::decode(&greeting).map_err(wrong)?;
     if !greeting.flags.contains(HandshakeFlags::FIXED_NEWSTYLE) {
         return Err(wrong("the server's handshake is too old"));
     }
-    socket.write_all(&ClientFlags::answer(greeting.flags).encode())?;
+    socket.write_all(&ClientFlags::answer(greeting.flags).encode())
+}
+
+fn ask_for_tls(socket: &mut Socket) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    OptionRequest::StartTls.encode(&mut bytes).map_err(wrong)?;
+    socket.write_all(&bytes)?;
+    match reply(socket)? {
+        OptionReply::Ack => Ok(()),
+        OptionReply::Error { error, message } => Err(refused("TLS", error, &message)),
+        _ => Err(wrong("the server's answer to TLS is none")),
+    }
+}
+
+/// A reply to an option.
+fn reply(socket: &mut Socket) -> io::Result<OptionReply> {
+    let mut header = [0; 20];
+    socket.read_exact(&mut header)?;
+    let header = OptionReplyHeader::decode(&header).map_err(wrong)?;
+    let mut payload = vec![0; header.payload_length().map_err(wrong)?];
+    socket.read_exact(&mut payload)?;
+    OptionReply::decode(header.kind, &payload).map_err(wrong)
+}
+
+fn refused(what: &str, error: OptionError, message: &Text) -> io::Error {
+    let said = match message.is_empty() {
+        true => error.to_string(),
+        false => message.to_string(),
+    };
+    let reason = format!("the server refused {what}: {said}");
+    io::Error::new(io::ErrorKind::NotFound, reason)
+}
+
+fn ask_for_export(socket: &mut Socket, uri: &NbdUri) -> io::Result<Export> {
     let go = OptionRequest::Go(InfoRequest {
         export: uri.export().clone(),
         wanted: vec![InfoKind::BLOCK_SIZE],
@@ -81,12 +150,7 @@ fn shake_hands(socket: &mut Socket, uri: &NbdUri) -> io::Result<Export> {
     socket.write_all(&bytes)?;
     let (mut export, mut sizes) = (None, None);
     for _ in 0..REPLIES_MAX {
-        let mut header = [0; 20];
-        socket.read_exact(&mut header)?;
-        let header = OptionReplyHeader::decode(&header).map_err(wrong)?;
-        let mut payload = vec![0; header.payload_length().map_err(wrong)?];
-        socket.read_exact(&mut payload)?;
-        match OptionReply::decode(header.kind, &payload).map_err(wrong)? {
+        match reply(socket)? {
             OptionReply::Info(Info::Export { size, flags }) => export = Some((size.0, flags)),
             OptionReply::Info(Info::BlockSize(told)) => sizes = Some(told),
             OptionReply::Ack => {
@@ -94,12 +158,7 @@ fn shake_hands(socket: &mut Socket, uri: &NbdUri) -> io::Result<Export> {
                 return Export::new(bytes, flags, sizes);
             }
             OptionReply::Error { error, message } => {
-                let said = match message.is_empty() {
-                    true => error.to_string(),
-                    false => message.to_string(),
-                };
-                let reason = format!("the server refused the export: {said}");
-                return Err(io::Error::new(io::ErrorKind::NotFound, reason));
+                return Err(refused("the export", error, &message));
             }
             _ => {}
         }

@@ -17,11 +17,13 @@ use crate::nbd::{CommandKind, Cookie, Framing, NbdErrno, NbdUri, Request, Simple
 
 use super::connect::{Connection, Export, Socket};
 use super::errand::Errand;
+use super::secure::Secure;
 use super::{IN_FLIGHT_BYTES, IN_FLIGHT_REQUESTS, Patience};
 
 /// What the threads of a device share.
 pub(super) struct Link {
     uri: NbdUri,
+    secure: Option<Arc<dyn Secure>>,
     export: Export,
     patience: Patience,
     state: Mutex<State>,
@@ -47,9 +49,15 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(uri: NbdUri, patience: Patience, export: Export) -> Link {
+    pub(super) fn new(
+        uri: NbdUri,
+        secure: Option<Arc<dyn Secure>>,
+        patience: Patience,
+        export: Export,
+    ) -> Link {
         Link {
             uri,
+            secure,
             export,
             patience,
             state: Mutex::default(),
@@ -232,7 +240,7 @@ impl Link {
     fn reconnect(self: &Arc<Self>) -> Option<Socket> {
         let end = Instant::now() + self.patience.reconnect;
         loop {
-            let tried = Connection::open(&self.uri, self.patience.connect);
+            let tried = Connection::open(&self.uri, self.patience.connect, self.secure.as_deref());
             let error = match tried.and_then(|connection| self.adopt(connection)) {
                 Ok(socket) => return Some(socket),
                 Err(error) => error,

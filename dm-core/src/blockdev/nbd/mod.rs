@@ -9,6 +9,7 @@
 mod connect;
 mod errand;
 mod link;
+mod secure;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::units::SectorCount;
 
 use self::connect::Connection;
 use self::link::Link;
+pub use self::secure::Secure;
 use super::mem::check;
 use super::{BlockDev, DevInfo, Limits};
 
@@ -70,11 +72,25 @@ impl NbdDev {
     /// [`OpenError`] if there is no such server or export, or it may only be read and `mode` asks for
     /// more.
     pub fn open(uri: &NbdUri, mode: TableMode, patience: Patience) -> Result<NbdDev, OpenError> {
+        NbdDev::open_secured(uri, mode, patience, None)
+    }
+
+    /// The same, of a server under TLS perhaps, to which `secure` makes the connections.
+    ///
+    /// # Errors
+    /// As [`NbdDev::open`]; and if the server and the client do not come to trust each other.
+    pub fn open_secured(
+        uri: &NbdUri,
+        mode: TableMode,
+        patience: Patience,
+        secure: Option<Arc<dyn Secure>>,
+    ) -> Result<NbdDev, OpenError> {
         let failed = |error: std::io::Error| {
             let errno = Errno::from(&error);
             OpenError::new(errno, error.to_string())
         };
-        let connection = Connection::open(uri, patience.connect).map_err(failed)?;
+        let connection =
+            Connection::open(uri, patience.connect, secure.as_deref()).map_err(failed)?;
         let export = connection.export;
         let read_only = export.flags.contains(TransmissionFlags::READ_ONLY);
         if read_only && mode == TableMode::ReadWrite {
@@ -91,7 +107,7 @@ impl NbdDev {
             rotational: export.flags.contains(TransmissionFlags::ROTATIONAL),
             ..DevInfo::new(SectorCount::from_bytes_floor(export.bytes))
         };
-        let link = Arc::new(Link::new(uri.clone(), patience, export));
+        let link = Arc::new(Link::new(uri.clone(), secure, patience, export));
         link.start(connection).map_err(failed)?;
         Ok(NbdDev { link, info })
     }

@@ -15,6 +15,7 @@ mod nbd;
 mod ublk;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 use dm_core::blockdev::Caching;
@@ -26,6 +27,7 @@ use dm_core::names::DmName;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::export::tls::Connector;
 use crate::failure::Failure;
 use crate::output::{Answer, json};
 
@@ -72,6 +74,7 @@ impl commands::Run for Run {
         let id = DevId::from(name.clone());
         let table = self.source.read(&id)?;
         let engine = Engine::new();
+        engine.set_secure(Arc::new(Connector));
         if self.direct {
             engine.set_caching(Caching::Direct);
         }

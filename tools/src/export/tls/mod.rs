@@ -20,7 +20,7 @@ mod pump;
 use std::io;
 use std::path::PathBuf;
 
-pub use self::library::Tls;
+pub use self::library::{Connector, Tls};
 
 /// What a server under TLS has to prove who it is, and to know its clients.
 #[derive(Clone, Debug)]

@@ -62,6 +62,11 @@ impl Keys {
         }
     }
 
+    /// Whether there is a key of `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Writes the key of `name` to the front of `place`; its length, or 0 if there is none.
     pub(super) fn put(&self, name: Option<&[u8]>, place: &mut [u8]) -> usize {
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
