@@ -79,6 +79,14 @@ impl Batch {
         self.reads.push(length);
     }
 
+    /// Asks for `length` bytes from byte `at` on to be read ahead.
+    pub fn cache(&mut self, at: u64, length: u64) {
+        let cookie = self.reads.len() as u64;
+        self.bytes
+            .extend(request(CommandKind::Cache, cookie, at, length));
+        self.reads.push(0);
+    }
+
     /// Writes bytes from byte `at` on.
     pub fn write(&mut self, at: u64, data: &[u8], flags: CommandFlags) {
         let cookie = self.reads.len() as u64;

@@ -81,6 +81,22 @@ fn eio_of_a_file_reaches_its_request_and_no_other_of_the_batch() {
 }
 
 #[test]
+fn reading_ahead_brings_no_bytes_and_fails_behind_the_end() {
+    let served = serve(64);
+    let mut stream = connect(&served.socket(), "vol").unwrap();
+    let mut batch = Batch::default();
+    batch.write(0, &block(3), CommandFlags::empty());
+    batch.cache(0, 64 * BLOCK as u64);
+    batch.cache(100, 1000);
+    batch.cache(63 * BLOCK as u64, 2 * BLOCK as u64);
+    batch.read(0, BLOCK);
+    let answers = batch.run(&mut stream).unwrap();
+    let none = || Ok(Vec::new());
+    let outside = Err(NbdErrno::Invalid);
+    assert_eq!(answers, [none(), none(), none(), outside, Ok(block(3))]);
+}
+
+#[test]
 fn write_of_part_of_a_block_loses_nothing_of_a_whole_one_in_its_batch() {
     let served = serve(64);
     let mut streams = [0, 1].map(|_| connect(&served.socket(), "vol").unwrap());

@@ -340,6 +340,7 @@ impl<S: Stream> Options<'_, S> {
             | TransmissionFlags::SEND_FLUSH
             | TransmissionFlags::SEND_FUA
             | TransmissionFlags::SEND_WRITE_ZEROES
+            | TransmissionFlags::SEND_CACHE
             | TransmissionFlags::CAN_MULTI_CONN;
         flags.set(TransmissionFlags::SEND_TRIM, info.limits.discard);
         flags.set(TransmissionFlags::READ_ONLY, info.read_only);

@@ -10,6 +10,7 @@ use dm_core::io::{IoFlags, IoResult};
 use dm_core::nbd::{CommandKind, Request};
 use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
+use super::PAYLOAD_MAX;
 use super::edges::Edges;
 
 const SECTOR: u64 = SECTOR_BYTES as u64;
@@ -29,6 +30,10 @@ pub(super) fn run(
     let to = from + length;
     match request.command {
         CommandKind::Read => return read(device, edges.block(), from, to),
+        CommandKind::Cache => {
+            let to = to.min(from + u64::from(PAYLOAD_MAX));
+            return read(device, edges.block(), from, to);
+        }
         CommandKind::Write => write(device, edges, from, data, flags),
         // Advisory: what is only part of a block stays.
         CommandKind::Trim => {

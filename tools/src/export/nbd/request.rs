@@ -10,6 +10,7 @@ use dm_core::nbd::{
 };
 use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
+use super::PAYLOAD_MAX;
 use super::handshake::{ALLOCATION_ID, Session};
 use super::odd;
 use super::replies::{Body, Counted};
@@ -39,8 +40,13 @@ pub(super) fn submit(session: &Session, request: &Request, data: Bytes, pending:
     match prepare(session, request, data) {
         Ok(Prepared::Io(io)) => {
             let permit = changes(request).then(|| session.edges.permit());
-            session.device.submit(io.on_complete(move |io, result| {
+            // What is read ahead stays here.
+            let ahead = request.command == CommandKind::Cache;
+            session.device.submit(io.on_complete(move |mut io, result| {
                 drop(permit);
+                if ahead {
+                    drop(io.take_data());
+                }
                 pending.complete(io, result);
             }));
         }
@@ -64,6 +70,12 @@ fn prepare(session: &Session, request: &Request, data: Bytes) -> Result<Prepared
         CommandKind::Read => {
             let length = range.length().buffer_length().ok_or(NbdErrno::Overflow)?;
             Io::read(range.start(), BytesMut::zeroed(length)).map_err(invalid)?
+        }
+        CommandKind::Cache => {
+            let most = SectorCount(u64::from(PAYLOAD_MAX) / SECTOR_BYTES as u64);
+            let (front, _) = range.split_at(most.min(range.length()));
+            let length = front.length().buffer_length().ok_or(NbdErrno::Overflow)?;
+            Io::read(front.start(), BytesMut::zeroed(length)).map_err(invalid)?
         }
         CommandKind::Write => Io::write(range.start(), data).map_err(invalid)?,
         CommandKind::Trim => Io::discard(range),

@@ -153,7 +153,9 @@ impl<R: Read> Connection<'_, R> {
             return Ok(());
         }
         let moved = match request.command {
-            CommandKind::Read => usize::try_from(request.length.0).unwrap_or(usize::MAX),
+            CommandKind::Read | CommandKind::Cache => {
+                usize::try_from(request.length.0.min(PAYLOAD_MAX.into())).unwrap_or(usize::MAX)
+            }
             _ => payload,
         };
         let counted = self.outbox.count(moved);
