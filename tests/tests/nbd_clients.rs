@@ -269,21 +269,26 @@ fn fio_verifies_what_it_wrote_under_live_swaps_suspends_and_new_connections() {
     };
     // A run is a connection; the long mode has as many as fit its time.
     let seconds = std::env::var("DM_EXPORT_SECONDS").map_or(0, |text| text.parse().unwrap());
-    let end = Instant::now() + std::time::Duration::from_secs(seconds);
-    let mut seed = 1;
-    loop {
-        verify(&served, seed);
-        seed += 1;
-        if Instant::now() >= end && seed > 3 {
-            break;
-        }
+    let first: u32 = std::env::var("DM_EXPORT_SEED").map_or(1, |text| text.parse().unwrap());
+    let (begin, mut runs) = (Instant::now(), 0);
+    while runs < 3 || begin.elapsed().as_secs() < seconds {
+        verify(&served, first + runs);
+        runs += 1;
     }
+    println!(
+        "verified: {runs} runs in {} s, {} MiB",
+        begin.elapsed().as_secs(),
+        u64::from(runs) * VERIFIED_MIB
+    );
     stop.store(true, Ordering::Relaxed);
     assert!(
         swapper.join().unwrap() > 10,
         "the table was swapped while fio ran"
     );
 }
+
+/// How much a run writes and reads.
+const VERIFIED_MIB: u64 = 24;
 
 /// Lets fio write, and read what it wrote, all over a device of 32 MiB.
 fn verify(served: &Served, seed: u32) {
@@ -295,7 +300,7 @@ fn verify(served: &Served, seed: u32) {
         "--bsrange=512-64k",
         "--blockalign=512",
         "--size=32M",
-        "--io_size=24M",
+        &format!("--io_size={VERIFIED_MIB}M"),
         "--iodepth=32",
         "--verify=crc32c",
         "--verify_fatal=1",
