@@ -26,8 +26,12 @@ const BATCH: usize = 64;
 /// The most slices that one system call takes.
 const SLICES_MAX: usize = 1000;
 
-/// Bytes of replies that the connection's thread sends at once; it goes on at this many.
-const ENOUGH: usize = 128 << 10;
+/// Bytes of replies that the connection's thread sends at once: what a client asks for that has 64
+/// requests of 4 KiB under way, so that it is woken once for all of them.
+const ENOUGH: usize = 256 << 10;
+
+/// Replies without data that are sent at once: the client makes its next writes while these are done.
+const RIPE: usize = 16;
 
 /// Room for replies before they are sent.
 const CAPACITY: usize = 512 << 10;
@@ -84,6 +88,8 @@ pub(super) struct Outbox {
     replies: Replies,
     bytes: Box<[u8]>,
     filled: usize,
+    /// How many of these replies have no data.
+    empty: usize,
     /// It owns the sending side.
     owner: bool,
 }
@@ -308,6 +314,7 @@ impl Outbox {
             replies,
             bytes: vec![0; CAPACITY].into(),
             filled: 0,
+            empty: 0,
             owner: false,
         }
     }
@@ -370,7 +377,8 @@ impl Outbox {
         }
         front.copy_from_slice(head);
         self.filled += wanted;
-        if self.filled >= ENOUGH {
+        self.empty += usize::from(length == 0);
+        if self.filled >= ENOUGH || self.empty >= RIPE {
             self.flush();
             self.begin();
         }
@@ -399,7 +407,7 @@ impl Outbox {
             if !broken && let Err(error) = shared.send_slices(&mut bytes, Patience::Waits) {
                 shared.fail(error);
             }
-            self.filled = 0;
+            (self.filled, self.empty) = (0, 0);
             state = shared.lock();
         }
         self.owner = false;
