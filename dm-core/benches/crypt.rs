@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dm_core::blockdev::{BlockDev, Blocking, MemDev};
+use dm_core::blockdev::{BlockDev, Blocking, Haste, MemDev, Quick};
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, SuspendOptions};
 use dm_core::component::TableMode;
@@ -84,6 +84,19 @@ fn target(criterion: &mut Criterion) {
                     });
                 },
             );
+            let mut buffer = vec![7; length];
+            for (way, is_write) in [("write", true), ("read", false)] {
+                let title = format!("{way} at once {what}");
+                group.bench_function(BenchmarkId::new(title, length), |bencher| {
+                    bencher.iter(|| {
+                        let part = match is_write {
+                            true => Quick::Write(&buffer),
+                            false => Quick::Read(&mut buffer),
+                        };
+                        assert!(device.quick(Sector(0), part, Haste::AtOnce));
+                    });
+                });
+            }
             let mut buffer = BytesMut::zeroed(length);
             group.bench_function(
                 BenchmarkId::new(format!("read {what}"), length),

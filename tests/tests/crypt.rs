@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dm_core::blockdev::{BlockDev, Blocking, MemDev};
+use bytes::BytesMut;
+use dm_core::blockdev::{BlockDev, Blocking, Haste, MemDev, Quick};
 use dm_core::client::Dm;
 use dm_core::command::{Slot, SuspendOptions};
 use dm_core::engine::{Engine, OpenDevice};
 use dm_core::errno::Errno;
-use dm_core::io::{Io, IoFlags};
+use dm_core::io::{Io, IoData, IoFlags};
 use dm_core::target::crypt::{CipherSpec, IvUnit, SectorCipher, SectorSize};
 use dm_core::units::{Sector, SectorCount, SectorRange};
 use dm_tests::model::random_bytes;
@@ -120,14 +121,25 @@ fn bytes_are_encrypted_below_and_plain_above() {
             let most = if rng.bool() { 16 } else { 1500 };
             let count = rng.u64(1..=most.min(SECTORS - start)).next_multiple_of(8);
             let bytes = random_bytes(&mut rng, bytes_of(count));
-            device
-                .write_at(Sector(start), &bytes, IoFlags::FUA)
-                .unwrap();
+            // What goes at once, and what does not.
+            let flags = match rng.bool() {
+                true => IoFlags::FUA,
+                false => IoFlags::empty(),
+            };
+            device.write_at(Sector(start), &bytes, flags).unwrap();
             model[bytes_of(start)..][..bytes.len()].copy_from_slice(&bytes);
         }
         let mut found = vec![0; model.len()];
         device.read_at(Sector(0), &mut found).unwrap();
         assert!(found == model, "{options}: read back");
+        let buffer = BytesMut::zeroed(model.len());
+        let (mut io, result) = device.run(Io::read(Sector(0), buffer).unwrap());
+        assert_eq!(result, Ok(()));
+        let mut whole: Vec<u8> = Vec::new();
+        if let IoData::Read(buffers) = io.take_data() {
+            buffers.iter().for_each(|buffer| whole.extend(buffer));
+        }
+        assert!(whole == model, "{options}: read by a request");
         let below = setup.disk.content();
         assert!(
             below[8 * 512..] == sealed(&model, size, unit),
@@ -135,6 +147,37 @@ fn bytes_are_encrypted_below_and_plain_above() {
         );
         assert!(below[..8 * 512].iter().all(|byte| *byte == 0));
     }
+}
+
+#[test]
+fn encrypted_twice_goes_at_once_as_well() {
+    let setup = setup("crypt twice", "");
+    let table = format!("0 {SECTORS} crypt aes-cbc-essiv:sha256 {OTHER} 0 /dev/mapper/plain 0");
+    create(&setup.engine, "twice", &table).unwrap();
+    let device = open(&setup.engine, "twice");
+    let bytes = random_bytes(&mut Rng::with_seed(4), bytes_of(SECTORS));
+    assert!(device.quick(Sector(0), Quick::Write(&bytes), Haste::AtOnce));
+    let (mut found, mut between) = (vec![0; bytes.len()], vec![0; bytes.len()]);
+    assert!(device.quick(Sector(0), Quick::Read(&mut found), Haste::AtOnce));
+    assert!(found == bytes);
+    setup.open().read_at(Sector(0), &mut between).unwrap();
+    let below = setup.disk.content();
+    assert!(below[8 * 512..] == sealed(&between, 512, IvUnit::Sectors));
+    assert!(between != bytes);
+}
+
+#[test]
+fn nothing_goes_at_once_without_a_key_or_in_parts_of_sectors() {
+    let setup = setup("crypt at once", "1 sector_size:4096");
+    let device = setup.open();
+    let (mut part, mut whole) = ([0; 512], [0; 4096]);
+    assert!(!device.quick(Sector(8), Quick::Read(&mut part), Haste::AtOnce));
+    assert!(device.quick(Sector(8), Quick::Read(&mut whole), Haste::AtOnce));
+    setup.suspend();
+    assert!(!device.quick(Sector(8), Quick::Read(&mut whole), Haste::AtOnce));
+    setup.message("key wipe").unwrap();
+    assert_eq!(setup.resume(), Err(Some(Errno::EAGAIN)));
+    assert!(!device.quick(Sector(8), Quick::Write(&whole), Haste::AtOnce));
 }
 
 #[test]

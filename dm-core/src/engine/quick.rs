@@ -106,7 +106,11 @@ impl Core {
 
 /// Does a part of a segment, where its target sends it.
 fn near(segment: &Segment, range: SectorRange, part: Quick<'_>, haste: Haste) -> bool {
-    if !segment.shape().wants.contains(Wants::NO_QUICK) {
+    let wants = segment.shape().wants;
+    if wants.contains(Wants::QUICK) {
+        return segment.target().quick(range, part, haste);
+    }
+    if !wants.contains(Wants::NO_QUICK) {
         return false;
     }
     match segment.target().route(range) {

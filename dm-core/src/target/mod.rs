@@ -22,7 +22,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::blockdev::Limits;
+use crate::blockdev::{Haste, Limits, Quick};
 use crate::component::{Component, OpenError, Opener, TableMode};
 use crate::errno::Errno;
 use crate::io::{Io, IoResult};
@@ -106,6 +106,14 @@ pub trait Target: Send + Sync {
     /// Gets the request that its [`Target::end_io`] said to keep.
     fn keep(&self, io: Io, result: IoResult) {
         io.complete(result);
+    }
+
+    /// Does a read or a write on the caller's thread, if that can be done so and goes well; whether
+    /// it did, as [`BlockDev::quick`](crate::blockdev::BlockDev::quick) says. Called only if its
+    /// shape asks for it, and before [`Target::map`] for what was not done so.
+    fn quick(&self, range: SectorRange, part: Quick<'_>, haste: Haste) -> bool {
+        let _ = (range, part, haste);
+        false
     }
 
     /// What the engine has to know before it maps.
@@ -199,6 +207,8 @@ bitflags::bitflags! {
         /// No reads and writes that go well at once: [`Target::route`] says all of them, and the
         /// engine may send them there without [`Target::map`] and [`Target::end_io`].
         const NO_QUICK = 1 << 3;
+        /// Reads and writes that may be done at once, in [`Target::quick`].
+        const QUICK = 1 << 5;
     }
 }
 

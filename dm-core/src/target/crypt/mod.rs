@@ -9,6 +9,7 @@ mod key;
 mod keyring;
 mod lmk;
 mod mode;
+mod quick;
 mod spec;
 mod tcw;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use arc_swap::ArcSwapOption;
 use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
-use crate::blockdev::Limits;
+use crate::blockdev::{Haste, Limits, Quick};
 use crate::component::Component;
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoOp, IoResult};
@@ -79,7 +80,7 @@ const DECRYPTED: u64 = 1;
 /// Requests are cut at so many sectors, so that several workers share a long one.
 const CUT: SectorCount = SectorCount(256);
 
-/// What is not longer is done where it is: to hand it over would cost more.
+/// What is not longer is done where it is, though it could not be at once: to hand it over would cost more.
 const AT_ONCE: usize = 16 << 10;
 
 /// Where the cipher and the key stand in a table line.
@@ -349,8 +350,12 @@ impl Target for Crypt {
         }));
     }
 
+    fn quick(&self, range: SectorRange, part: Quick<'_>, haste: Haste) -> bool {
+        self.at_once(range, part, haste)
+    }
+
     fn shape(&self) -> TargetShape {
-        TargetShape::new(Some(CUT), Wants::END_IO)
+        TargetShape::new(Some(CUT), Wants::END_IO | Wants::QUICK)
     }
 
     fn limits(&self) -> Limits {
