@@ -75,7 +75,7 @@ impl Format {
         self.check()?;
         kdf.check()?;
         let key = VolumeKey::new(self.key_bytes, random)?;
-        let mut luks = match self.version {
+        let header = match self.version {
             Version::One => {
                 let (cipher, mode) = self.cipher.split_once('-').ok_or_else(|| {
                     LuksError::Unsupported("a cipher without a mode in LUKS1".into())
@@ -118,15 +118,9 @@ impl Format {
                 Header::Two(header)
             }
         };
-        match &mut luks {
-            Header::One(header) => {
-                header.add_key(storage, &key, passphrase, Some(0), kdf, random)?;
-            }
-            Header::Two(header) => {
-                header.add_key(storage, &key, passphrase, Some(0), kdf, random)?;
-            }
-        }
-        Ok(Luks(luks))
+        let mut luks = Luks(header);
+        luks.add_key(storage, &key, passphrase, Some(0), kdf, random)?;
+        Ok(luks)
     }
 
     fn check(&self) -> Result<(), LuksError> {

@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use super::area::{self, Area};
 use super::error::LuksError;
 use super::kdf::{Kdf, bearable, hash_of};
+use super::slots::{NewKey, Slots};
 use super::split::STRIPES;
-use super::{MAGIC, Random, Slots, Storage, Unlocked, Volume, VolumeKey, equal, text};
+use super::{MAGIC, Random, Storage, Unlocked, Volume, VolumeKey, equal, text};
 
 /// A header, checked.
 #[derive(Clone, Debug)]
@@ -245,20 +246,14 @@ impl Luks1 {
         passphrase: &[u8],
         slots: Slots,
     ) -> Result<Unlocked, LuksError> {
-        let slots = match slots {
-            Slots::All => {
-                let slots = self.slots();
-                let keys = slots
-                    .iter()
-                    .map(|slot| self.keys[*slot as usize].iterations);
-                let all = keys.flat_map(|iterations| [iterations, self.iterations]);
-                let kdfs: Vec<Kdf> = all.map(|iterations| self.kdf(iterations)).collect();
-                bearable(kdfs.iter())?;
-                slots
-            }
-            Slots::Only(slot) if self.slots().contains(&slot) => alloc::vec![slot],
-            Slots::Only(slot) => return Err(LuksError::NoSlot(slot)),
-        };
+        let held = self.slots();
+        let slots = slots.among(&held, || {
+            let keys = held.iter().map(|slot| self.keys[*slot as usize].iterations);
+            let all = keys.flat_map(|iterations| [iterations, self.iterations]);
+            let kdfs: Vec<Kdf> = all.map(|iterations| self.kdf(iterations)).collect();
+            bearable(kdfs.iter())?;
+            Ok(held.clone())
+        })?;
         let bytes = self.key_bytes as usize;
         for number in slots {
             let slot = &self.keys[number as usize];
@@ -300,40 +295,29 @@ impl Luks1 {
     pub(super) fn add_key(
         &mut self,
         storage: &mut dyn Storage,
-        key: &VolumeKey,
-        passphrase: &[u8],
-        slot: Option<u32>,
-        kdf: &Kdf,
+        new: NewKey<'_>,
         random: Random<'_>,
     ) -> Result<u32, LuksError> {
-        let Kdf::Pbkdf2 { iterations, .. } = kdf else {
+        let Kdf::Pbkdf2 { iterations, .. } = new.kdf else {
             return Err(LuksError::Unsupported("argon2 in LUKS1".into()));
         };
-        if !equal(&self.digest_of(&key.0)?, &self.digest) {
+        let key = &new.key.0;
+        if !equal(&self.digest_of(key)?, &self.digest) {
             return Err(LuksError::OtherKey);
         }
-        let taken = self.slots();
-        let slot = match slot {
-            Some(slot) if taken.contains(&slot) => return Err(LuksError::SlotTaken(slot)),
-            Some(slot) if slot < 8 => slot,
-            Some(slot) => return Err(LuksError::NoSlot(slot)),
-            None => (0..8)
-                .find(|slot| !taken.contains(slot))
-                .ok_or(LuksError::NoFreeSlot)?,
-        };
-        let mut new = self.keys[slot as usize];
-        new.iterations = *iterations;
-        new.enabled = true;
-        random(&mut new.salt)?;
-        let sealed = self
-            .kdf(*iterations)
-            .derive(passphrase, &new.salt, key.0.len())?;
+        let number = new.slot_among(&self.slots(), 8)?;
+        let mut slot = self.keys[number as usize];
+        slot.iterations = *iterations;
+        slot.enabled = true;
+        random(&mut slot.salt)?;
+        let kdf = self.kdf(*iterations);
+        let sealed = kdf.derive(new.passphrase, &slot.salt, key.len())?;
         let cipher = self.cipher();
-        self.area(&new, &cipher, &sealed)?
-            .store(storage, &key.0, random)?;
-        self.keys[slot as usize] = new;
+        self.area(&slot, &cipher, &sealed)?
+            .store(storage, key, random)?;
+        self.keys[number as usize] = slot;
         self.write(storage)?;
-        Ok(slot)
+        Ok(number)
     }
 
     pub(super) fn remove_key(

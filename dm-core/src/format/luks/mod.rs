@@ -15,6 +15,7 @@ mod kdf;
 mod luks1;
 mod luks2;
 mod metadata;
+mod slots;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ pub use self::format::{Format, Version};
 pub use self::kdf::{Kdf, Variant};
 use self::luks1::Luks1;
 use self::luks2::Luks2;
+use self::slots::NewKey;
+pub use self::slots::Slots;
 
 /// What both versions begin with.
 const MAGIC: [u8; 6] = *b"LUKS\xba\xbe";
@@ -75,15 +78,6 @@ pub struct Unlocked {
     pub slot: u32,
     /// The key.
     pub key: VolumeKey,
-}
-
-/// Which slots a passphrase is tried on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slots {
-    /// All that are not to be left out, the preferred ones first.
-    All,
-    /// This one.
-    Only(u32),
 }
 
 /// What the key is for: a crypt table's words.
@@ -217,9 +211,15 @@ impl Luks {
         kdf: &Kdf,
         random: Random<'_>,
     ) -> Result<u32, LuksError> {
+        let new = NewKey {
+            key,
+            passphrase,
+            slot,
+            kdf,
+        };
         match &mut self.0 {
-            Header::One(header) => header.add_key(storage, key, passphrase, slot, kdf, random),
-            Header::Two(header) => header.add_key(storage, key, passphrase, slot, kdf, random),
+            Header::One(header) => header.add_key(storage, new, random),
+            Header::Two(header) => header.add_key(storage, new, random),
         }
     }
 

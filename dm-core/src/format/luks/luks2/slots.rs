@@ -9,7 +9,8 @@ use crate::format::luks::area::{self, Area};
 use crate::format::luks::error::LuksError;
 use crate::format::luks::kdf::{Kdf, bearable, hash_of};
 use crate::format::luks::metadata::{Digest, Keyslot, Metadata, OBJECTS_MAX, base64};
-use crate::format::luks::{Random, Slots, Storage, Unlocked, VolumeKey, equal};
+use crate::format::luks::slots::{NewKey, Slots};
+use crate::format::luks::{Random, Storage, Unlocked, VolumeKey, equal};
 
 use super::Luks2;
 
@@ -23,22 +24,18 @@ impl Luks2 {
         passphrase: &[u8],
         slots: Slots,
     ) -> Result<Unlocked, LuksError> {
-        let slots = match slots {
-            Slots::Only(slot) if self.metadata.keyslots.contains_key(&slot) => alloc::vec![slot],
-            Slots::Only(slot) => return Err(LuksError::NoSlot(slot)),
-            Slots::All => {
-                let slots = self.metadata.keyslots.iter();
-                let wanted = |(number, slot): &(&u32, &Keyslot)| {
-                    slot.priority > 0 && self.digest_of(**number).is_some()
-                };
-                let mut slots: Vec<_> = slots.filter(wanted).collect();
-                slots.sort_by_key(|(_, slot)| core::cmp::Reverse(slot.priority));
-                let slots = slots.into_iter().map(|(number, _)| *number);
-                let slots: Vec<u32> = slots.collect();
-                bearable(slots.iter().flat_map(|slot| self.costs(*slot)))?;
-                slots
-            }
-        };
+        let slots = slots.among(&self.slots(), || {
+            let slots = self.metadata.keyslots.iter();
+            let wanted = |(number, slot): &(&u32, &Keyslot)| {
+                slot.priority > 0 && self.digest_of(**number).is_some()
+            };
+            let mut slots: Vec<_> = slots.filter(wanted).collect();
+            slots.sort_by_key(|(_, slot)| core::cmp::Reverse(slot.priority));
+            let slots = slots.into_iter().map(|(number, _)| *number);
+            let slots: Vec<u32> = slots.collect();
+            bearable(slots.iter().flat_map(|slot| self.costs(*slot)))?;
+            Ok(slots)
+        })?;
         // A slot that can not be tried is no reason not to try the others.
         let mut trouble = None;
         for slot in slots {
@@ -91,23 +88,12 @@ impl Luks2 {
     pub(in crate::format::luks) fn add_key(
         &mut self,
         storage: &mut dyn Storage,
-        key: &VolumeKey,
-        passphrase: &[u8],
-        slot: Option<u32>,
-        kdf: &Kdf,
+        new: NewKey<'_>,
         random: Random<'_>,
     ) -> Result<u32, LuksError> {
+        let NewKey { key, kdf, .. } = new;
         let digest = self.digest_for(key)?;
-        let slot = match slot {
-            Some(slot) if self.metadata.keyslots.contains_key(&slot) => {
-                return Err(LuksError::SlotTaken(slot));
-            }
-            Some(slot) if slot < OBJECTS_MAX => slot,
-            Some(slot) => return Err(LuksError::NoSlot(slot)),
-            None => (0..OBJECTS_MAX)
-                .find(|slot| !self.metadata.keyslots.contains_key(slot))
-                .ok_or(LuksError::NoFreeSlot)?,
-        };
+        let slot = new.slot_among(&self.slots(), OBJECTS_MAX)?;
         let volume = self.volume()?;
         let size = (area::length(key.0.len()) as u64).next_multiple_of(ALIGN);
         let offset = self.free_area(size)?;
@@ -129,7 +115,7 @@ impl Luks2 {
             cipher: cipher.into(),
             cipher_bytes: bytes,
         };
-        let sealed = kdf.derive(passphrase, &keyslot.salt, bytes)?;
+        let sealed = kdf.derive(new.passphrase, &keyslot.salt, bytes)?;
         keyslot.area(&sealed)?.store(storage, &key.0, random)?;
         let mut document = self.document.clone();
         let put = |document: &mut Value| -> Option<()> {
