@@ -7,6 +7,7 @@ use core::mem;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
+use crate::blockdev::TagFormat;
 use crate::errno::Errno;
 use crate::units::{Sector, SectorCount, SectorRange};
 
@@ -82,8 +83,17 @@ pub struct Io {
     flags: IoFlags,
     range: SectorRange,
     data: IoData,
+    tags: Option<Box<IoTags>>,
     token: u64,
     completion: Option<Completion>,
+}
+
+/// Tags that go with a request's data, for a device that keeps them: as the kernel's integrity
+/// payload of a bio.
+#[derive(Clone, Debug)]
+pub struct IoTags {
+    format: TagFormat,
+    data: IoData,
 }
 
 /// Why buffers and a range make no request.
@@ -127,6 +137,20 @@ impl IoData {
         }
     }
 
+    /// Puts `bytes` into a read's buffers, from byte `at` on, as far as there is room.
+    pub fn fill(&mut self, at: usize, bytes: &[u8]) {
+        let IoData::Read(buffers) = self else {
+            return;
+        };
+        let (mut skip, mut rest) = (at, bytes);
+        for buffer in buffers {
+            let there = buffer.get_mut(skip..).unwrap_or_default();
+            let now = there.len().min(rest.len());
+            there[..now].copy_from_slice(&rest[..now]);
+            (skip, rest) = (skip.saturating_sub(buffer.len()), &rest[now..]);
+        }
+    }
+
     /// Takes the first `bytes` off the front, without copying.
     fn split_front(&mut self, bytes: usize) -> IoData {
         match self {
@@ -160,6 +184,64 @@ impl IoData {
             (IoData::None, next) => *self = next,
             (_, _) => {}
         }
+    }
+}
+
+impl IoTags {
+    /// Room for the tags that a read of `bytes` gets.
+    pub fn read(format: TagFormat, bytes: usize) -> IoTags {
+        let buffer = BytesMut::zeroed(format.length(bytes));
+        IoTags {
+            format,
+            data: IoData::Read(SmallVec::from_buf([buffer])),
+        }
+    }
+
+    /// The tags that go with a write.
+    pub fn write(format: TagFormat, tags: Bytes) -> IoTags {
+        IoTags {
+            format,
+            data: IoData::Write(SmallVec::from_buf([tags])),
+        }
+    }
+
+    /// What they are like.
+    pub fn format(&self) -> TagFormat {
+        self.format
+    }
+
+    /// Bytes of all.
+    pub fn length(&self) -> usize {
+        self.data.length()
+    }
+
+    /// All of them, one behind the other.
+    pub fn gathered(&self) -> Bytes {
+        match &self.data {
+            IoData::None => Bytes::new(),
+            IoData::Write(buffers) if buffers.len() == 1 => buffers[0].clone(),
+            IoData::Write(buffers) => buffers.concat().into(),
+            IoData::Read(buffers) => buffers.concat().into(),
+        }
+    }
+
+    /// Puts `tags` into the place of a read's, from byte `at` on.
+    pub fn fill(&mut self, at: usize, tags: &[u8]) {
+        self.data.fill(at, tags);
+    }
+
+    /// Takes those of the first `bytes` of data off.
+    fn split_front(&mut self, bytes: usize) -> IoTags {
+        let length = self.format.length(bytes).min(self.data.length());
+        IoTags {
+            format: self.format,
+            data: self.data.split_front(length),
+        }
+    }
+
+    /// Puts `next` behind these.
+    pub fn append(&mut self, next: IoTags) {
+        self.data.append(next.data);
     }
 }
 
@@ -248,6 +330,7 @@ impl Io {
             flags: IoFlags::empty(),
             range,
             data,
+            tags: None,
             token: 0,
             completion: None,
         }
@@ -320,6 +403,27 @@ impl Io {
         self.data = data;
     }
 
+    /// The tags that go with its data: those of a write to be stored, those of a read to be
+    /// filled.
+    pub fn tags(&self) -> Option<&IoTags> {
+        self.tags.as_deref()
+    }
+
+    /// The tags, to be filled.
+    pub fn tags_mut(&mut self) -> Option<&mut IoTags> {
+        self.tags.as_deref_mut()
+    }
+
+    /// Its tags, taken out.
+    pub fn take_tags(&mut self) -> Option<Box<IoTags>> {
+        self.tags.take()
+    }
+
+    /// Has tags go with its data, in place of those that did.
+    pub fn set_tags(&mut self, tags: Option<Box<IoTags>>) {
+        self.tags = tags;
+    }
+
     /// Sends it elsewhere.
     ///
     /// # Panics
@@ -347,6 +451,7 @@ impl Io {
             flags: self.flags,
             range: front,
             data: self.data.split_front(bytes),
+            tags: self.tags.as_mut().map(|tags| Box::new(tags.split_front(bytes))),
             token: 0,
             completion: None,
         }
@@ -360,6 +465,7 @@ impl Io {
             flags: self.flags,
             range: self.range,
             data: mem::take(&mut self.data),
+            tags: self.tags.take(),
             token: 0,
             completion: None,
         }

@@ -109,6 +109,17 @@ pub struct Limits {
     pub optimal_io: u32,
     /// Discard does something.
     pub discard: bool,
+    /// The tags that requests may carry, which the device keeps beside their data.
+    pub tags: Option<TagFormat>,
+}
+
+/// Tags that a device keeps beside its data: the kernel's integrity profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TagFormat {
+    /// Bytes of a tag.
+    pub bytes: u16,
+    /// Bytes of the data that has one.
+    pub block: u32,
 }
 
 /// A run of sectors of one kind.
@@ -138,6 +149,7 @@ impl Limits {
         physical_block: 512,
         optimal_io: 0,
         discard: true,
+        tags: None,
     };
 
     /// What holds for a device on top of both: the larger blocks, and discard if both have it, as
@@ -149,7 +161,17 @@ impl Limits {
             physical_block: self.physical_block.max(other.physical_block),
             optimal_io: self.optimal_io.max(other.optimal_io),
             discard: self.discard && other.discard,
+            // Which targets let tags through, a table knows.
+            tags: None,
         }
+    }
+}
+
+impl TagFormat {
+    /// Bytes of the tags of so many bytes of data.
+    pub fn length(self, bytes: usize) -> usize {
+        let block = usize::try_from(self.block).unwrap_or(usize::MAX).max(1);
+        bytes / block * usize::from(self.bytes)
     }
 }
 

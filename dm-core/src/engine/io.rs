@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::errno::Errno;
-use crate::io::{Completion, Io, IoData, IoError, IoOp, IoResult};
+use crate::io::{Completion, Io, IoData, IoError, IoOp, IoResult, IoTags};
 use crate::locks::lock;
 use crate::table::{Reach, Segment, Table};
 use crate::target::{EndIo, Mapping, Wants};
@@ -35,9 +35,12 @@ struct Fan {
     state: Mutex<FanState>,
 }
 
+/// What a part brings back.
+type Body = (IoData, Option<Box<IoTags>>);
+
 struct FanState {
     parent: Option<Io>,
-    parts: Vec<IoData>,
+    parts: Vec<Body>,
     result: IoResult,
 }
 
@@ -295,13 +298,13 @@ impl Fan {
         self.left.fetch_add(1, Ordering::SeqCst);
         let at = {
             let mut state = lock(&self.state);
-            state.parts.push(IoData::None);
+            state.parts.push((IoData::None, None));
             state.parts.len() - 1
         };
         let fan = self.clone();
         io.on_complete(move |mut io, result| {
-            let data = io.take_data();
-            fan.end(Some((at, data)), result);
+            let body = (io.take_data(), io.take_tags());
+            fan.end(Some((at, body)), result);
         })
     }
 
@@ -317,11 +320,11 @@ impl Fan {
     }
 
     /// One part, or who made them, is done. The last one ends the parent.
-    fn end(&self, part: Option<(usize, IoData)>, result: IoResult) {
+    fn end(&self, part: Option<(usize, Body)>, result: IoResult) {
         {
             let mut state = lock(&self.state);
-            if let Some((at, data)) = part {
-                state.parts[at] = data;
+            if let Some((at, body)) = part {
+                state.parts[at] = body;
             }
             if state.result.is_ok() {
                 // A part that was handed back is for its own device to hold.
@@ -340,11 +343,17 @@ impl Fan {
             )
         };
         if let Some(mut parent) = parent {
-            let mut data = IoData::None;
-            for part in parts {
+            let (mut data, mut tags) = (IoData::None, None::<Box<IoTags>>);
+            for (part, more) in parts {
                 data.append(part);
+                match (&mut tags, more) {
+                    (Some(tags), Some(more)) => tags.append(*more),
+                    (None, more) => tags = more,
+                    (Some(_), None) => {}
+                }
             }
             parent.set_data(data);
+            parent.set_tags(tags);
             parent.complete(result);
         }
     }

@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::blockdev::Limits;
+use crate::blockdev::{Limits, TagFormat};
 use crate::component::{Component, Opener, TableMode};
 use crate::devid::DevNo;
 use crate::names::TargetName;
@@ -95,6 +95,10 @@ impl Table {
             .map(|component| component.dev().info().limits);
         let own = segments.iter().map(|segment| segment.target.limits());
         let limits = below.chain(own).fold(Limits::DEFAULT, Limits::stacked);
+        let limits = Limits {
+            tags: tags_of(&segments),
+            ..limits
+        };
         let flushing = segments.iter().enumerate();
         let flushing = flushing
             .filter(|(_, segment)| segment.shape.wants.contains(Wants::FLUSH))
@@ -277,4 +281,28 @@ impl core::fmt::Debug for Table {
             .entries(self.segments.iter().map(|s| (s.range, s.name.to_owned())))
             .finish()
     }
+}
+
+/// The tags that all of a table's requests may carry.
+///
+/// # Source
+/// `dm_table_supports_integrity` of `drivers/md/dm-table.c`.
+fn tags_of(segments: &[Segment]) -> Option<TagFormat> {
+    let of = |segment: &Segment| -> Option<TagFormat> {
+        let own = segment.target.limits().tags;
+        if own.is_some() || !segment.shape.wants.contains(Wants::TAGS_PASS) {
+            return own;
+        }
+        let mut formats = Vec::new();
+        segment
+            .target
+            .components(&mut |component| formats.push(component.dev().info().limits.tags));
+        let (first, rest) = formats.split_first()?;
+        rest.iter().all(|other| other == first).then_some(*first)?
+    };
+    let first = of(segments.first()?)?;
+    let rest = &segments[1..];
+    rest.iter()
+        .all(|segment| of(segment) == Some(first))
+        .then_some(first)
 }

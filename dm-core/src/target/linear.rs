@@ -38,7 +38,7 @@ impl Target for Linear {
     }
 
     fn shape(&self) -> TargetShape {
-        TargetShape::new(None, Wants::NO_QUICK)
+        TargetShape::new(None, Wants::NO_QUICK | Wants::TAGS_PASS)
     }
 
     fn measure(&self) -> String {

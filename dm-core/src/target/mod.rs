@@ -209,6 +209,8 @@ bitflags::bitflags! {
         const NO_QUICK = 1 << 3;
         /// Reads and writes that may be done at once, in [`Target::quick`].
         const QUICK = 1 << 5;
+        /// Tags go through: they need no more than the data that they are for.
+        const TAGS_PASS = 1 << 4;
     }
 }
 

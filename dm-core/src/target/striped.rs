@@ -116,7 +116,7 @@ impl Target for Striped {
 
     fn shape(&self) -> TargetShape {
         // Ends are for counting errors, which no quick request has.
-        let wants = Wants::END_IO | Wants::SPREAD | Wants::NO_QUICK;
+        let wants = Wants::END_IO | Wants::SPREAD | Wants::NO_QUICK | Wants::TAGS_PASS;
         TargetShape::new(Some(self.chunk), wants)
     }
 

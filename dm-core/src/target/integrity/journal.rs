@@ -15,6 +15,7 @@ use crate::io::{Io, IoFlags};
 use crate::locks::lock;
 
 use super::core::Core;
+use super::request::{Over, Overlay};
 
 /// A journal at work.
 pub(super) struct Journaling {
@@ -112,8 +113,8 @@ impl Core {
         }
     }
 
-    /// What the journal has of `range`: the blocks' places in it, in bytes, and their bytes.
-    pub(super) fn overlay(&self, range: Range<u64>) -> Vec<(usize, Vec<u8>)> {
+    /// What the journal has of `range`.
+    pub(super) fn overlay(&self, range: Range<u64>) -> Overlay {
         let Some(journaling) = &self.parts.journaling else {
             return Vec::new();
         };
@@ -121,13 +122,16 @@ impl Core {
         let size = self.block_bytes();
         let found = state.newest.range(range.clone());
         let blocks = found.filter_map(|(sector, places)| {
-            let mut block = vec![0; size];
+            let mut bytes = vec![0; size];
             let place = places.last()?;
-            state
-                .journal
-                .block(state.section(place.section), place.entry, &mut block);
-            let at = usize::try_from(sector - range.start).ok()?;
-            Some((at * 512, block))
+            let section = state.section(place.section);
+            state.journal.block(section, place.entry, &mut bytes);
+            let at = (sector - range.start) >> self.layout().block_shift();
+            Some(Over {
+                block: usize::try_from(at).ok()?,
+                bytes,
+                tag: state.journal.tag(section, place.entry).to_vec(),
+            })
         });
         blocks.collect()
     }

@@ -20,7 +20,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::blockdev::Limits;
+use crate::blockdev::{Limits, TagFormat};
 use crate::component::Component;
 use crate::errno::Errno;
 use crate::io::{Io, IoOp};
@@ -68,6 +68,15 @@ impl Target for Integrity {
         if !whole || range.end().0 > layout.provided().0 {
             return Mapping::Fail(io, Errno::EIO);
         }
+        // Tags come from above, or are made here.
+        let fits = match io.tags() {
+            None => true,
+            Some(_) if self.core.parts.hash.is_some() => false,
+            Some(tags) => tags.length() == self.core.span(&io).bytes,
+        };
+        if !fits {
+            return Mapping::Fail(io, Errno::EIO);
+        }
         if io.op() == IoOp::Discard && !self.core.parts.discards {
             return Mapping::Fail(io, Errno::EOPNOTSUPP);
         }
@@ -97,6 +106,12 @@ impl Target for Integrity {
             logical_block: block,
             physical_block: block,
             discard: self.core.parts.discards,
+            tags: match self.core.parts.hash {
+                Some(_) => None,
+                None => u16::try_from(self.core.layout().tag_size())
+                    .ok()
+                    .map(|bytes| TagFormat { bytes, block }),
+            },
             ..Limits::DEFAULT
         }
     }

@@ -10,14 +10,21 @@ use crate::errno::Errno;
 use crate::format::integrity::DISCARDED;
 use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
 use crate::locks::lock;
-use crate::target::buffers::{gathered, store};
+use crate::target::buffers::gathered;
 use crate::typed::integrity::Mode;
 use crate::units::{Sector, SectorRange};
 
 use super::core::{Core, Span, sectors, written};
 
-/// Blocks that the journal has: where in a request, and their bytes.
-type Overlay = Vec<(usize, Vec<u8>)>;
+/// Blocks that the journal has.
+pub(super) type Overlay = Vec<Over>;
+
+/// A block that the journal has: which one of a request, its bytes and its tag.
+pub(super) struct Over {
+    pub(super) block: usize,
+    pub(super) bytes: Vec<u8>,
+    pub(super) tag: Vec<u8>,
+}
 
 impl Core {
     /// Starts a request for whole blocks that lie in one area.
@@ -60,7 +67,7 @@ impl Core {
     /// Puts a write into the journal.
     fn journal(&self, io: Io) {
         let data = written(&io);
-        let tags = self.tags_of(io.range().start().0, &data);
+        let tags = self.tags_for(&io, &data);
         self.write_to_journal(io, data, tags);
     }
 
@@ -78,9 +85,9 @@ impl Core {
                 io.set_data(below.take_data());
                 let checks = core.parts.hash.is_some() && core.parts.mode != Mode::Recovery;
                 match result {
-                    Ok(()) if checks => core.read_tags(io, overlay),
+                    Ok(()) if checks || io.tags().is_some() => core.read_tags(io, overlay),
                     Ok(()) => {
-                        lay_over(&mut io, &overlay);
+                        core.lay_over(&mut io, &overlay);
                         core.finish(io, Ok(()));
                     }
                     result => core.finish(io, result),
@@ -102,8 +109,14 @@ impl Core {
                 host.compute(Box::new(move || match result {
                     Ok(()) => {
                         let there = &there[span.skip..][..span.bytes];
-                        let result = core.compare(&io, there, &overlay);
-                        lay_over(&mut io, &overlay);
+                        let result = match io.tags_mut() {
+                            Some(tags) => {
+                                tags.fill(0, there);
+                                Ok(())
+                            }
+                            None => core.compare(&io, there, &overlay),
+                        };
+                        core.lay_over(&mut io, &overlay);
                         core.finish(io, result);
                     }
                     result => core.finish(io, result),
@@ -114,7 +127,7 @@ impl Core {
     /// Whether a read's data has these tags, but for what is laid over it.
     fn compare(&self, io: &Io, there: &[u8], overlay: &Overlay) -> IoResult {
         let size = self.layout().tag_size();
-        let (each, first) = (self.block_bytes(), io.range().start().0);
+        let first = io.range().start().0;
         let tags = self.tags_of(first, &read_bytes(io));
         if tags == there {
             return Ok(());
@@ -123,7 +136,7 @@ impl Core {
         let pairs = tags.chunks_exact(size).zip(there.chunks_exact(size));
         for (at, (tag, there)) in pairs.enumerate() {
             let discarded = self.parts.discards && there.iter().all(|byte| *byte == DISCARDED);
-            if tag == there || discarded || overlay.iter().any(|(place, _)| *place == at * each) {
+            if tag == there || discarded || overlay.iter().any(|over| over.block == at) {
                 continue;
             }
             let sector = first + ((at as u64) << self.layout().block_shift());
@@ -163,7 +176,7 @@ impl Core {
             (tags, SectorRange::new(at, range.length()).map(Io::discard))
         } else {
             let data = written(&io);
-            let tags = self.tags_of(range.start().0, &data);
+            let tags = self.tags_for(&io, &data);
             (tags, Io::write(at, data).ok())
         };
         let Some(below) = below else {
@@ -175,8 +188,10 @@ impl Core {
         self.data()
             .dev()
             .submit(below.on_complete(move |_, result| match result {
-                // Without a hash, nobody gave tags.
-                Ok(()) if core.parts.hash.is_some() => core.store(io, tags),
+                // Without a hash, tags are those that came with the request, if any did.
+                Ok(()) if core.parts.hash.is_some() || io.tags().is_some() => {
+                    core.store(io, tags);
+                }
                 result => core.finish(io, result),
             }));
     }
@@ -215,6 +230,25 @@ impl Core {
         self.tags.take(range, Box::new(work));
     }
 
+    /// The tags of a write: those that came with it, or those that a hash makes of its bytes.
+    fn tags_for(&self, io: &Io, data: &[u8]) -> Vec<u8> {
+        match io.tags() {
+            Some(tags) => tags.gathered().into(),
+            None => self.tags_of(io.range().start().0, data),
+        }
+    }
+
+    /// Puts blocks of the journal, and their tags, over what was read.
+    fn lay_over(&self, io: &mut Io, overlay: &Overlay) {
+        let (each, size) = (self.block_bytes(), self.layout().tag_size());
+        for over in overlay {
+            if let Some(tags) = io.tags_mut() {
+                tags.fill(over.block * size, &over.tag);
+            }
+            io.data_mut().fill(over.block * each, &over.bytes);
+        }
+    }
+
     fn stored(&self, span: &Span, io: Io, result: IoResult) {
         self.tags.give(&span.sectors, &*self.host);
         self.finish(io, result);
@@ -227,14 +261,5 @@ fn read_bytes(io: &Io) -> Cow<'_, [u8]> {
         IoData::Read(buffers) if buffers.len() == 1 => Cow::Borrowed(&buffers[0]),
         IoData::Read(buffers) => Cow::Owned(buffers.concat()),
         _ => Cow::Borrowed(&[]),
-    }
-}
-
-/// Puts blocks of the journal over what was read.
-fn lay_over(io: &mut Io, overlay: &Overlay) {
-    if let IoData::Read(buffers) = io.data_mut() {
-        for (at, block) in overlay {
-            store(buffers, *at, block);
-        }
     }
 }
