@@ -451,7 +451,10 @@ impl Io {
             flags: self.flags,
             range: front,
             data: self.data.split_front(bytes),
-            tags: self.tags.as_mut().map(|tags| Box::new(tags.split_front(bytes))),
+            tags: self
+                .tags
+                .as_mut()
+                .map(|tags| Box::new(tags.split_front(bytes))),
             token: 0,
             completion: None,
         }

@@ -113,6 +113,9 @@ pub struct Integrity {
     pub kind: String,
 }
 
+/// The longest tag.
+const TAG_MAX: u32 = 480;
+
 /// What it can be told, while the device is suspended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
@@ -329,11 +332,15 @@ impl Options {
         match name {
             "integrity" => {
                 let (bytes, kind) = value.text.split_once(':').unwrap_or((&value.text, ""));
-                let bytes = bytes.parse().ok().filter(|bytes| *bytes > 0);
+                let bytes = bytes
+                    .parse()
+                    .ok()
+                    .filter(|bytes| (1..=TAG_MAX).contains(bytes));
                 let kind = Some(kind).filter(|kind| matches!(*kind, "none" | "aead"));
                 let (Some(bytes), Some(kind)) = (bytes, kind) else {
                     return Err(word.error(Reason::Other(
-                        "is not integrity:BYTES:none or integrity:BYTES:aead".into(),
+                        "is not integrity:BYTES:none or integrity:BYTES:aead, of 1 to 480 bytes"
+                            .into(),
                     )));
                 };
                 let kind = kind.into();

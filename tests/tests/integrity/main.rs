@@ -1,6 +1,7 @@
 //! integrity in the engine: what is written is proven when it is read, and nothing else is.
 
 mod corruption;
+mod crypt_above;
 mod life;
 mod power_loss;
 mod rig;

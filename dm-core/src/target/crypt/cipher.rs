@@ -74,6 +74,11 @@ impl SectorSize {
     pub fn bytes(self) -> usize {
         self.bytes
     }
+
+    /// What an IV is made of: the number of a 512-byte sector, or of those of this size.
+    pub(super) fn counted(self, number: u64) -> u64 {
+        number >> self.shift
+    }
 }
 
 impl SectorCipher {
@@ -103,6 +108,7 @@ impl SectorCipher {
         };
         let iv = match spec.iv {
             IvKind::Null => Iv::Null,
+            IvKind::Random => return Err(CipherError::Random),
             IvKind::Plain => Iv::Plain,
             IvKind::Plain64 => Iv::Plain64,
             IvKind::Plain64Be => Iv::Plain64Be,
@@ -144,6 +150,18 @@ impl SectorCipher {
         self.run(first, data, Direction::Decrypt);
     }
 
+    /// Encrypts one sector with an IV of 16 bytes that its number does not make.
+    pub(super) fn encrypt_with(&self, number: u64, iv: &[u8], data: &mut [u8]) {
+        let (blocks, _) = Block::slice_as_chunks_mut(data);
+        self.mode(number).encrypt(&mut [block(iv)], blocks);
+    }
+
+    /// Decrypts what [`SectorCipher::encrypt_with`] made.
+    pub(super) fn decrypt_with(&self, number: u64, iv: &[u8], data: &mut [u8]) {
+        let (blocks, _) = Block::slice_as_chunks_mut(data);
+        self.mode(number).decrypt(&mut [block(iv)], blocks);
+    }
+
     fn run(&self, first: u64, data: &mut [u8], direction: Direction) {
         let SectorSize { bytes, step, shift } = self.size;
         let batch = if self.keys.len() == 1 { BATCH } else { 1 };
@@ -183,6 +201,12 @@ impl SectorCipher {
         let at = usize::try_from(sector & mask).unwrap_or_default();
         &*self.keys[at]
     }
+}
+
+fn block(iv: &[u8]) -> Block {
+    let mut block = Block::default();
+    block[..iv.len()].copy_from_slice(iv);
+    block
 }
 
 /// One of the cipher's keys; `None` if it has a wrong length.

@@ -46,6 +46,18 @@ impl Hash {
         names.join(", ")
     }
 
+    /// Bytes of a digest.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Hash::Md5 => 16,
+            Hash::Ripemd160 | Hash::Sha1 => 20,
+            Hash::Sha224 => 28,
+            Hash::Sha256 => 32,
+            Hash::Sha384 => 48,
+            Hash::Sha512 => 64,
+        }
+    }
+
     /// The hash of `parts`, one behind the other.
     pub(crate) fn digest(self, parts: &[&[u8]]) -> Digested {
         match self {
@@ -62,18 +74,6 @@ impl Hash {
 
 #[cfg(feature = "luks")]
 impl Hash {
-    /// Bytes of a digest.
-    pub(crate) fn bytes(self) -> usize {
-        match self {
-            Hash::Md5 => 16,
-            Hash::Ripemd160 | Hash::Sha1 => 20,
-            Hash::Sha224 => 28,
-            Hash::Sha256 => 32,
-            Hash::Sha384 => 48,
-            Hash::Sha512 => 64,
-        }
-    }
-
     /// Fills `key` with what PBKDF2 makes of a passphrase.
     pub(crate) fn pbkdf2(self, passphrase: &[u8], salt: &[u8], iterations: u32, key: &mut [u8]) {
         let derive = match self {

@@ -1,5 +1,6 @@
 //! `crypt CIPHER KEY IV_OFFSET DEV START [N OPTIONS…]`: data that is encrypted on its way.
 
+mod auth;
 mod block;
 mod cipher;
 mod elephant;
@@ -14,6 +15,7 @@ mod spec;
 mod tcw;
 #[cfg(test)]
 mod tests;
+mod way;
 #[cfg(feature = "integrity")]
 mod whole;
 mod xts;
@@ -32,17 +34,20 @@ use smallvec::SmallVec;
 use crate::blockdev::{Haste, Limits, Quick};
 use crate::component::Component;
 use crate::errno::Errno;
-use crate::io::{Io, IoData, IoOp, IoResult};
+use crate::io::{Io, IoData, IoOp, IoResult, IoTags};
 use crate::locks::lock;
 use crate::table::{ParamError, Reason, Words};
-use crate::typed::crypt::{Key, Message, Options, Params};
+use crate::typed::crypt::{Integrity, Key, Message, Options, Params};
 use crate::typed::{Reader, Secret, Text};
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
 use self::key::{KeyBytes, wipe_stack};
+use self::way::{Cipher, Way, decrypt, key_error, read_result};
 use super::{Build, EndIo, Host, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
+#[cfg(feature = "luks")]
+pub(crate) use self::auth::check_tags;
 pub use self::cipher::{IvUnit, SectorCipher, SectorSize};
 #[cfg(feature = "luks")]
 pub(crate) use self::hash::Hash;
@@ -58,12 +63,12 @@ pub(super) const KIND: TargetKind = TargetKind::new("crypt", Version(1, 28, 0), 
 struct Crypt {
     /// As the table said it, but for the key.
     params: Params,
-    spec: CipherSpec,
+    way: Way,
     size: SectorSize,
     component: Component,
     host: Arc<dyn Host>,
     /// `None` without a key.
-    cipher: ArcSwapOption<SectorCipher>,
+    cipher: ArcSwapOption<Cipher>,
     state: Mutex<State>,
 }
 
@@ -83,34 +88,16 @@ const CUT: SectorCount = SectorCount(256);
 /// What is not longer is done where it is, though it could not be at once: to hand it over would cost more.
 const AT_ONCE: usize = 16 << 10;
 
-/// Where the cipher and the key stand in a table line.
-const CIPHER_WORD: usize = 1;
-const KEY_WORD: usize = 2;
-
 fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
     let (mut params, components) = build.read::<Params>()?;
     let component = components.into_iter().next();
     let component = component.ok_or(Reason::MissingWord { what: "device" })?;
-    let cipher_error = |error: CipherError| match error {
-        // The key's word is not shown.
-        CipherError::KeySize { .. } => key_error(error.to_string()),
-        _ => ParamError {
-            word: Some((CIPHER_WORD, params.cipher.clone())),
-            reason: Reason::Other(error.to_string()),
-        },
-    };
     let other = |text: &str| ParamError::from(Reason::Other(text.into()));
-    let spec: CipherSpec = params.cipher.parse().map_err(&cipher_error)?;
     let Options {
         sector_size,
         iv_large_sectors,
-        integrity,
-        integrity_key_size,
         ..
     } = &params.options;
-    if integrity.is_some() || integrity_key_size.is_some() {
-        return Err(other("authenticated encryption is not in the engine yet"));
-    }
     let unit = match iv_large_sectors {
         true => IvUnit::LargeSectors,
         false => IvUnit::Sectors,
@@ -129,8 +116,8 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
         ));
     }
     let key = read_key(&params.key)?;
-    let cipher = SectorCipher::new(&spec, &key, size).map_err(&cipher_error);
-    let cipher = ArcSwapOption::from_pointee(cipher?);
+    let way = Way::of(&params, &component, size)?;
+    let cipher = ArcSwapOption::from_pointee(way.keyed(&params.cipher, &key)?);
     wipe_stack();
     let keyring = keyring_of(&params.key);
     params.key = Key::None;
@@ -138,7 +125,7 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
     params.options.sector_size = sector_size.filter(|bytes| *bytes != 512);
     Ok(Box::new(Crypt {
         params,
-        spec,
+        way,
         size,
         component,
         host: build.host.clone(),
@@ -173,14 +160,6 @@ fn keyring_of(key: &Key) -> Option<Key> {
     matches!(key, Key::Keyring { .. }).then(|| key.clone())
 }
 
-/// What is wrong with the key, without the key.
-fn key_error(reason: String) -> ParamError {
-    ParamError {
-        word: Some((KEY_WORD, "…".into())),
-        reason: Reason::Other(reason),
-    }
-}
-
 impl Crypt {
     /// The number that a request's first sector has for IVs.
     fn number(&self, range: SectorRange) -> u64 {
@@ -199,7 +178,7 @@ impl Crypt {
 
     /// Sends what encrypts `io`'s data, or zeroes, in a request of its own: the user's bytes stay
     /// as they are.
-    fn write(&self, io: Io, cipher: Arc<SectorCipher>) {
+    fn write(&self, io: Io, cipher: Arc<Cipher>) {
         let length = io.range().length().buffer_length().unwrap_or_default();
         let (number, at) = (self.number(io.range()), self.place(io.range()));
         let component = self.component.clone();
@@ -209,13 +188,18 @@ impl Crypt {
                 IoData::Write(buffers) => buffers.iter().for_each(|buffer| bytes.put_slice(buffer)),
                 _ => bytes.resize(length, 0),
             }
-            cipher.encrypt(number, &mut bytes);
+            let tags = cipher.encrypt(number, io.range(), &mut bytes);
             drop(cipher);
             wipe_stack();
+            let tags = match tags {
+                Ok(tags) => tags,
+                Err(errno) => return io.complete(Err(errno.into())),
+            };
             let data = IoData::Write(SmallVec::from_buf([bytes.freeze()]));
             match Io::with_data(IoOp::Write, at, data) {
                 Ok(below) => {
-                    let below = below.with_flags(io.flags());
+                    let mut below = below.with_flags(io.flags());
+                    below.set_tags(tags);
                     let below = below.on_complete(move |_, result| io.complete(result));
                     component.dev().submit(below);
                 }
@@ -241,8 +225,7 @@ impl Crypt {
                 state.key.len()
             )));
         }
-        let cipher = SectorCipher::new(&self.spec, &key, self.size);
-        let cipher = cipher.map_err(|error| key_error(error.to_string()))?;
+        let cipher = self.way.keyed(&self.params.cipher, &key)?;
         self.cipher.store(Some(Arc::new(cipher)));
         wipe_stack();
         state.key = key;
@@ -261,40 +244,12 @@ impl Crypt {
     }
 }
 
-/// Decrypts a read's buffers, which need not be whole sectors each.
-fn decrypt(cipher: &SectorCipher, number: u64, io: &mut Io) {
-    let IoData::Read(buffers) = io.data_mut() else {
-        return;
-    };
-    let sector = cipher.sector_size().bytes();
-    if buffers
-        .iter()
-        .all(|buffer| buffer.len().is_multiple_of(sector))
-    {
-        let mut number = number;
-        for buffer in buffers {
-            cipher.decrypt(number, buffer);
-            number = number.wrapping_add(buffer.len() as u64 / 512);
-        }
-        wipe_stack();
-        return;
-    }
-    let mut all = BytesMut::new();
-    buffers.iter().for_each(|buffer| all.put_slice(buffer));
-    cipher.decrypt(number, &mut all);
-    wipe_stack();
-    for buffer in buffers {
-        let part = all.split_to(buffer.len());
-        buffer.copy_from_slice(&part);
-    }
-}
-
 impl Target for Crypt {
     fn route(&self, _: SectorRange) -> Route<'_> {
         Route::Opaque
     }
 
-    fn map(&self, io: Io) -> Mapping<'_> {
+    fn map(&self, mut io: Io) -> Mapping<'_> {
         let Some(cipher) = self.cipher.load_full() else {
             return Mapping::Fail(io, Errno::EIO);
         };
@@ -310,6 +265,10 @@ impl Target for Crypt {
                 return Mapping::Fail(io, Errno::EOPNOTSUPP);
             }
             _ => {}
+        }
+        if let (IoOp::Read, Way::Tagged(tagging)) = (io.op(), &self.way) {
+            let tags = IoTags::read(tagging.format(), io.data().length());
+            io.set_tags(Some(Box::new(tags)));
         }
         let at = self.place(io.range());
         Mapping::Remap {
@@ -327,13 +286,13 @@ impl Target for Crypt {
             return EndIo::Keep;
         }
         let number = self.number(io.range());
-        match &*self.cipher.load() {
-            Some(cipher) => {
-                decrypt(cipher, number, io);
-                EndIo::Done(result)
-            }
-            None => EndIo::Done(Err(Errno::EIO.into())),
-        }
+        EndIo::Done(match &*self.cipher.load() {
+            Some(cipher) => read_result(
+                decrypt(cipher, self.size, number, io),
+                self.component.number(),
+            ),
+            None => Err(Errno::EIO.into()),
+        })
     }
 
     fn keep(&self, mut io: Io, result: IoResult) {
@@ -342,11 +301,12 @@ impl Target for Crypt {
             io.set_token(DECRYPTED);
             return io.complete(Err(Errno::EIO.into()));
         };
+        let (size, device) = (self.size, self.component.number());
         self.host.compute(Box::new(move || {
-            decrypt(&cipher, number, &mut io);
+            let decrypted = decrypt(&cipher, size, number, &mut io);
             drop(cipher);
             io.set_token(DECRYPTED);
-            io.complete(result);
+            io.complete(result.and(read_result(decrypted, device)));
         }));
     }
 
@@ -378,6 +338,7 @@ impl Target for Crypt {
             no_write_workqueue,
             iv_large_sectors,
             sector_size,
+            integrity,
             ..
         } = &self.params.options;
         let mut text = KIND.measured();
@@ -394,19 +355,19 @@ impl Target for Crypt {
             // Writing to a string can not fail.
             let _ = write!(text, ",{name}={answer}");
         }
+        if let Some(Integrity { bytes, kind }) = integrity {
+            let _ = write!(text, ",integrity_tag_size={bytes},cipher_auth={kind}");
+        }
         if let Some(bytes) = sector_size {
             let _ = write!(text, ",sector_size={bytes}");
         }
         let bytes = lock(&self.state).key.len();
-        let (parts, extra) = match self.spec.layout(bytes) {
-            Ok(layout) => (layout.parts, layout.extra),
-            Err(_) => (1, 0),
-        };
+        let (parts, extra, mac) = self.way.key_layout(bytes);
         let cipher = &self.params.cipher;
         let _ = write!(
             text,
             ",cipher_string={cipher},key_size={bytes},key_parts={parts},key_extra_size={extra},\
-             key_mac_size=0;"
+             key_mac_size={mac};"
         );
         text
     }

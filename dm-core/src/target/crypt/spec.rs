@@ -36,6 +36,8 @@ pub(super) enum IvKind {
     Elephant,
     Lmk,
     Tcw,
+    /// Made anew for each write; tags keep them.
+    Random,
 }
 
 const IVS: &[(&str, IvKind)] = &[
@@ -50,6 +52,7 @@ const IVS: &[(&str, IvKind)] = &[
     ("tcw", IvKind::Tcw),
     ("eboiv", IvKind::Eboiv),
     ("elephant", IvKind::Elephant),
+    ("random", IvKind::Random),
 ];
 
 /// Why there is no such cipher, or not with this key.
@@ -75,7 +78,7 @@ pub enum CipherError {
     Keys,
     #[error("{0} is not SPEC-IV, as in capi:xts(aes)-plain64")]
     Capi(String),
-    #[error("random IVs are kept by integrity, which is not in the engine yet")]
+    #[error("random IVs are kept in sectors' tags, of which there are none")]
     Random,
     #[error("the cipher takes no key of {bytes} bytes")]
     KeySize { bytes: usize },
@@ -179,13 +182,18 @@ impl CipherSpec {
         let row = IVS.iter().find(|row| row.0 == iv);
         spec.iv = match (row, iv) {
             (Some(row), _) => row.1,
-            (None, "random") => return Err(CipherError::Random),
             (None, _) => return Err(CipherError::Iv(iv.into())),
         };
         if iv == "essiv" {
             spec.essiv = Some(hash_of(option.ok_or(CipherError::NoHash)?)?);
         }
         Ok(spec)
+    }
+
+    /// The cipher, if its IVs are random, for who makes and keeps them himself.
+    pub(super) fn without_random_iv(self) -> Option<CipherSpec> {
+        let iv = IvKind::Null;
+        (self.iv == IvKind::Random).then_some(CipherSpec { iv, ..self })
     }
 
     /// How a key of `bytes` is dealt out.
@@ -304,7 +312,6 @@ mod tests {
             ("aes:3-cbc-plain", "the number of keys is no power of two"),
             ("aes:-cbc-plain", "the number of keys is no power of two"),
             ("capi:gcm-random", "gcm is not SPEC-IV"),
-            ("aes-xts-random", "random IVs are kept by integrity"),
             ("cipher_null-xts-plain", "cipher_null works in the mode ecb"),
         ] {
             let found = text.parse::<CipherSpec>().unwrap_err();

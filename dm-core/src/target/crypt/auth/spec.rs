@@ -1,0 +1,364 @@
+//! What an authenticated cipher's name says: `capi:SPEC-IV[:OPTION]`.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::str::FromStr;
+
+use super::super::block::Algorithm;
+use super::super::hash::Hash;
+use super::super::key::{Held, Paged};
+use super::super::mode::Chaining;
+use super::super::spec::CipherError;
+use super::aead::{self, Aead};
+use super::aegis::Aegis128;
+use super::authenc::{Authenc, Keys, Parts};
+
+/// How sectors are encrypted and tagged, but for the key.
+///
+/// # Source
+/// `crypt_ctr_cipher_new` in `drivers/md/dm-crypt.c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct AeadSpec {
+    cipher: AeadCipher,
+    pub(super) iv: Iv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AeadCipher {
+    Gcm,
+    ChaCha,
+    Aegis128,
+    Authenc(Parts),
+}
+
+/// What makes the IVs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Iv {
+    Null,
+    Plain,
+    Plain64,
+    Plain64Be,
+    /// Made anew for each write, and kept behind the tag.
+    Random,
+}
+
+const IVS: &[(&str, Iv)] = &[
+    ("null", Iv::Null),
+    ("plain", Iv::Plain),
+    ("plain64", Iv::Plain64),
+    ("plain64be", Iv::Plain64Be),
+    // The sector, little endian, which is then encrypted.
+    ("essiv", Iv::Plain64),
+    ("random", Iv::Random),
+];
+
+/// Why there is no such authenticated cipher, or not so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in super::super) enum AuthError {
+    #[error(transparent)]
+    Cipher(#[from] CipherError),
+    #[error("an authenticated cipher is spelled capi:SPEC-IV, as in capi:gcm(aes)-random")]
+    Classic,
+    #[error(
+        "{0} is none of gcm(aes), rfc7539(chacha20,poly1305), aegis128 and \
+         authenc(hmac(HASH),MODE(CIPHER))"
+    )]
+    Unknown(String),
+    #[error("with tags, the IV {0} is none of null, plain, plain64, plain64be, essiv and random")]
+    Iv(String),
+    #[error("essiv works with authenc alone")]
+    Essiv,
+    #[error("{0}")]
+    Key(String),
+    #[error("{0}")]
+    Tag(String),
+}
+
+impl FromStr for AeadSpec {
+    type Err = AuthError;
+
+    fn from_str(text: &str) -> Result<AeadSpec, AuthError> {
+        let text = text.strip_prefix("capi:").ok_or(AuthError::Classic)?;
+        let (rest, option) = match text.rsplit_once(':') {
+            Some((rest, option)) => (rest, Some(option)),
+            None => (text, None),
+        };
+        let (spec, iv) = match rest.rsplit_once('-') {
+            Some((spec, iv)) => (spec, Some(iv)),
+            None => (rest, None),
+        };
+        let mut cipher = AeadCipher::of(spec)?;
+        // The cipher has no IV: the kernel warns and goes on.
+        let iv = match (iv, cipher.iv_bytes()) {
+            (_, 0) => {
+                return Ok(AeadSpec {
+                    cipher,
+                    iv: Iv::Null,
+                });
+            }
+            (None, _) => return Err(CipherError::NoIv.into()),
+            (Some(iv), _) => iv,
+        };
+        let row = IVS.iter().find(|row| row.0 == iv);
+        let row = row.ok_or_else(|| AuthError::Iv(iv.into()))?;
+        if iv == "essiv" {
+            let hash = option.ok_or(CipherError::NoHash)?;
+            let AeadCipher::Authenc(parts) = &mut cipher else {
+                return Err(AuthError::Essiv);
+            };
+            parts.essiv = Some(hash_of(hash)?);
+        }
+        Ok(AeadSpec { cipher, iv: row.1 })
+    }
+}
+
+impl AeadCipher {
+    fn of(spec: &str) -> Result<AeadCipher, AuthError> {
+        match spec {
+            "gcm(aes)" => return Ok(AeadCipher::Gcm),
+            "rfc7539(chacha20,poly1305)" => return Ok(AeadCipher::ChaCha),
+            "aegis128" => return Ok(AeadCipher::Aegis128),
+            _ => {}
+        }
+        let unknown = || AuthError::Unknown(spec.into());
+        if let Some(inner) = within(spec, "essiv") {
+            let (inner, hash) = inner.rsplit_once(',').ok_or_else(unknown)?;
+            return match AeadCipher::of(inner)? {
+                AeadCipher::Authenc(parts) if parts.essiv.is_none() => {
+                    let essiv = Some(hash_of(hash)?);
+                    Ok(AeadCipher::Authenc(Parts { essiv, ..parts }))
+                }
+                _ => Err(AuthError::Essiv),
+            };
+        }
+        let inner = within(spec, "authenc").ok_or_else(unknown)?;
+        let (mac, mode) = inner.split_once(',').ok_or_else(unknown)?;
+        let hash = within(mac, "hmac").ok_or_else(unknown)?;
+        let (chaining, cipher) = mode
+            .strip_suffix(')')
+            .and_then(|mode| mode.split_once('('))
+            .ok_or_else(unknown)?;
+        let parts = Parts {
+            mac: hash_of(hash)?,
+            chaining: Chaining::of(chaining).ok_or_else(|| CipherError::Mode(chaining.into()))?,
+            cipher: Algorithm::of(cipher).ok_or_else(|| CipherError::Cipher(cipher.into()))?,
+            essiv: None,
+        };
+        match parts.cipher == Algorithm::Null && parts.chaining != Chaining::Ecb {
+            true => Err(CipherError::Null.into()),
+            false => Ok(AeadCipher::Authenc(parts)),
+        }
+    }
+
+    fn iv_bytes(self) -> usize {
+        match self {
+            AeadCipher::Gcm | AeadCipher::ChaCha => 12,
+            AeadCipher::Aegis128 => 16,
+            AeadCipher::Authenc(parts) if parts.chaining == Chaining::Ecb => 0,
+            AeadCipher::Authenc(_) => 16,
+        }
+    }
+}
+
+impl AeadSpec {
+    pub(super) fn iv_bytes(self) -> usize {
+        self.cipher.iv_bytes()
+    }
+
+    /// Bytes of the IV that a tag keeps.
+    pub(super) fn kept_iv_bytes(self) -> usize {
+        match self.iv {
+            Iv::Random => self.iv_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes at the end of a key that are the tags', if the table does not say so.
+    pub(in super::super) fn mac_key(self) -> usize {
+        match self.cipher {
+            AeadCipher::Authenc(parts) => parts.mac.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it makes tags of so many bytes.
+    pub(super) fn check_tag(self, tag: usize) -> Result<(), AuthError> {
+        let (fits, right) = match self.cipher {
+            AeadCipher::Gcm => (
+                matches!(tag, 4 | 8 | 12..=16),
+                "gcm(aes) makes tags of 4, 8 or 12 to 16 bytes".into(),
+            ),
+            AeadCipher::ChaCha => (
+                tag == 16,
+                "rfc7539(chacha20,poly1305) makes tags of 16 bytes".into(),
+            ),
+            AeadCipher::Aegis128 => (
+                (8..=16).contains(&tag),
+                "aegis128 makes tags of 8 to 16 bytes".into(),
+            ),
+            AeadCipher::Authenc(parts) => {
+                let most = parts.mac.bytes();
+                let right = format!("its hash makes tags of 1 to {most} bytes");
+                ((1..=most).contains(&tag), right)
+            }
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(AuthError::Tag(format!("{right}, not {tag}"))),
+        }
+    }
+
+    /// The cipher with a key, of which the last `mac_key` bytes are the tags'.
+    pub(super) fn keyed(
+        self,
+        key: &[u8],
+        mac_key: usize,
+        tag: usize,
+    ) -> Result<Held<dyn Aead>, AuthError> {
+        let bytes = key.len();
+        let wrong = |right: &str| AuthError::Key(format!("{right}, and this one has {bytes}"));
+        match self.cipher {
+            AeadCipher::Gcm => {
+                aead::gcm(key, tag).ok_or_else(|| wrong("a key of gcm(aes) has 16, 24 or 32 bytes"))
+            }
+            AeadCipher::ChaCha => aead::chacha(key, tag)
+                .ok_or_else(|| wrong("a key of rfc7539(chacha20,poly1305) has 32 bytes")),
+            AeadCipher::Aegis128 => {
+                let cipher = Aegis128::new(key);
+                let cipher = cipher.ok_or_else(|| wrong("a key of aegis128 has 16 bytes"))?;
+                Ok(Held::new(Box::new(Paged(cipher))))
+            }
+            AeadCipher::Authenc(parts) => {
+                let right = || {
+                    wrong(&format!(
+                        "the key is the cipher's and behind it {mac_key} bytes for the tags"
+                    ))
+                };
+                let own = bytes.checked_sub(mac_key).ok_or_else(right)?;
+                let (cipher, mac) = key.split_at(own);
+                let cipher = Authenc::new(parts, &Keys { cipher, mac }).ok_or_else(right)?;
+                Ok(Held::new(Box::new(Paged(cipher))))
+            }
+        }
+    }
+}
+
+/// What stands in the brackets of `name(…)`.
+fn within<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(name)?.strip_prefix('(')?;
+    rest.strip_suffix(')')
+}
+
+fn hash_of(name: &str) -> Result<Hash, CipherError> {
+    Hash::of(name).ok_or_else(|| CipherError::Hash(name.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_the_kernel_reads_them() {
+        let spec = |text: &str| text.parse::<AeadSpec>().unwrap();
+        let authenc = spec("capi:authenc(hmac(sha256),xts(aes))-plain64");
+        assert_eq!((authenc.iv_bytes(), authenc.mac_key()), (16, 32));
+        assert_eq!(
+            spec("capi:authenc(hmac(sha256),cbc(aes))-essiv:sha256"),
+            spec("capi:essiv(authenc(hmac(sha256),cbc(aes)),sha256)-plain64")
+        );
+        assert_eq!(spec("capi:gcm(aes)-random").iv_bytes(), 12);
+        let null = spec("capi:authenc(hmac(sha256),ecb(cipher_null))-plain64");
+        assert_eq!(null.iv_bytes(), 0);
+    }
+
+    #[test]
+    fn wrong_names_say_what_is_right() {
+        for (text, error) in [
+            ("aes-gcm-random", "an authenticated cipher is spelled capi:"),
+            ("capi:xts(aes)-random", "xts(aes) is none of gcm(aes),"),
+            ("capi:gcm(aes)", "the cipher has no IV"),
+            ("capi:gcm(aes)-lmk", "with tags, the IV lmk is none of"),
+            ("capi:gcm(aes)-essiv:sha256", "essiv works with authenc"),
+            ("capi:authenc(hmac(crc),xts(aes))-null", "the hash crc is"),
+            ("capi:authenc(sha1,xts(aes))-null", "authenc(sha1,xts(aes))"),
+            ("capi:authenc(hmac(sha1),lrw(aes))-null", "the mode lrw is"),
+            ("capi:authenc(", "authenc( is none of"),
+            ("capi:", " is none of"),
+            ("capi:essiv(gcm(aes),sha256)-plain", "essiv works with"),
+        ] {
+            let found = text.parse::<AeadSpec>().unwrap_err();
+            assert!(format!("{found}").starts_with(error), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn keys_and_tags_of_another_length_say_which_is_right() {
+        let said = |text: &str, key: usize, tag: usize| {
+            let spec: AeadSpec = text.parse().unwrap();
+            let made = spec
+                .check_tag(tag)
+                .and_then(|()| spec.keyed(&alloc::vec![7; key], spec.mac_key(), tag));
+            made.err().map(|error| format!("{error}"))
+        };
+        let gcm = "capi:gcm(aes)-random";
+        for tag in [4, 8, 12, 13, 14, 15, 16] {
+            assert_eq!(said(gcm, 24, tag), None);
+        }
+        assert!(said(gcm, 20, 16).unwrap().contains("16, 24 or 32 bytes"));
+        assert!(said(gcm, 32, 5).unwrap().contains("not 5"));
+        let authenc = "capi:authenc(hmac(sha1),cbc(aes))-plain64";
+        assert_eq!(said(authenc, 36, 20), None);
+        assert!(said(authenc, 19, 20).unwrap().contains("20 bytes for"));
+        assert!(said(authenc, 37, 20).unwrap().contains("has 37"));
+        assert!(said(authenc, 36, 21).unwrap().contains("1 to 20"));
+        let chacha = "capi:rfc7539(chacha20,poly1305)-random";
+        assert!(said(chacha, 16, 16).unwrap().contains("32 bytes"));
+        assert!(said("capi:aegis128-random", 32, 16).unwrap().contains("16"));
+    }
+
+    #[test]
+    fn no_text_key_or_tag_panics() {
+        const PARTS: &[&str] = &[
+            "capi:",
+            "authenc(",
+            "hmac(",
+            "sha256",
+            ")",
+            ",",
+            "xts(aes)",
+            "gcm(aes)",
+            "-",
+            ":",
+            "random",
+            "essiv",
+            "essiv(",
+            "(",
+            "cipher_null",
+            "ecb(",
+            "rfc7539(",
+            "aegis128",
+            "é",
+        ];
+        let mut rng = fastrand::Rng::with_seed(3);
+        let mut read = 0;
+        for _ in 0..50_000 {
+            let parts = (0..rng.usize(..9)).map(|_| PARTS[rng.usize(..PARTS.len())]);
+            let mut text: String = parts.collect();
+            if rng.bool() {
+                text = format!("capi:authenc(hmac(sha1),cbc(aes)){text}");
+            }
+            let Ok(spec) = text.parse::<AeadSpec>() else {
+                continue;
+            };
+            read += 1;
+            let tag = rng.usize(..600);
+            let _ = spec.check_tag(tag).map_err(|error| format!("{error}"));
+            if read < 500 {
+                let key = alloc::vec![1; rng.usize(..200)];
+                let _ = spec.keyed(&key, rng.usize(..300), tag.min(64));
+            }
+        }
+        assert!(read > 100, "{read}");
+    }
+}
