@@ -7,6 +7,7 @@
 mod common;
 mod leaks;
 mod passphrases;
+mod tags;
 
 use std::fs;
 use std::process::Command;

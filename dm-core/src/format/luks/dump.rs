@@ -124,6 +124,16 @@ fn segment(text: &mut String, number: u32, segment: &Segment) {
             segment.cipher, segment.sector_size
         );
     }
+    if let Some(tags) = &segment.tags {
+        let _ = writeln!(text, "\tintegrity: {}", tags.kind);
+        if let Some(bytes) = tags.key_bytes {
+            let _ = writeln!(
+                text,
+                "\tintegrity key size: {} [bits]",
+                u64::from(bytes) * 8
+            );
+        }
+    }
 }
 
 fn keyslot(text: &mut String, number: u32, slot: &Keyslot) {

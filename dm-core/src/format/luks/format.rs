@@ -6,7 +6,7 @@ use super::error::LuksError;
 use super::kdf::Kdf;
 use super::luks1::Luks1;
 use super::luks2::{Luks2, SIZES};
-use super::{Header, Luks, Random, Storage, Volume, VolumeKey};
+use super::{Header, Luks, Random, Storage, Tags, Volume, VolumeKey};
 
 /// Which version is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Format {
     pub label: String,
     /// The first sector of the data; behind the header if `None`.
     pub start: Option<u64>,
+    /// The sectors' tags, in LUKS2.
+    pub tags: Option<Tags>,
 }
 
 /// Where LUKS2's data begins, in bytes.
@@ -57,6 +59,7 @@ impl Format {
             uuid: uuid.into(),
             label: String::new(),
             start: None,
+            tags: None,
         }
     }
 
@@ -72,6 +75,21 @@ impl Format {
         kdf: &Kdf,
         random: Random<'_>,
     ) -> Result<Luks, LuksError> {
+        let (luks, _) = self.write_keyed(storage, passphrase, kdf, random)?;
+        Ok(luks)
+    }
+
+    /// Does as [`Format::write`], and gives the volume's key, with which tags are made.
+    ///
+    /// # Errors
+    /// As [`Format::write`].
+    pub fn write_keyed(
+        &self,
+        storage: &mut dyn Storage,
+        passphrase: &[u8],
+        kdf: &Kdf,
+        random: Random<'_>,
+    ) -> Result<(Luks, VolumeKey), LuksError> {
         self.check()?;
         kdf.check()?;
         let key = VolumeKey::new(self.key_bytes, random)?;
@@ -101,6 +119,8 @@ impl Format {
                     length: None,
                     sector_size: self.sector_size,
                     options: alloc::vec::Vec::new(),
+                    tags: self.tags.clone(),
+                    no_journal: false,
                 };
                 let digest = Kdf::Pbkdf2 {
                     hash: self.hash.clone(),
@@ -118,19 +138,32 @@ impl Format {
                 Header::Two(header)
             }
         };
-        let mut luks = Luks(header);
+        let mut luks = Luks(luks);
         luks.add_key(storage, &key, passphrase, Some(0), kdf, random)?;
-        Ok(luks)
+        Ok((luks, key))
     }
 
     fn check(&self) -> Result<(), LuksError> {
-        use crate::target::crypt::{CipherSpec, IvUnit, SectorCipher, SectorSize};
+        use crate::target::crypt::{CipherSpec, IvUnit, SectorCipher, SectorSize, check_tags};
 
-        let spec: CipherSpec = self.cipher.parse()?;
         let size = SectorSize::new(self.sector_size, IvUnit::Sectors)
             .filter(|_| self.version == Version::Two || self.sector_size == 512);
         let size = size.ok_or_else(|| LuksError::Unsupported("this sector size".into()))?;
-        SectorCipher::new(&spec, &alloc::vec![0; self.key_bytes], size)?;
+        let key = alloc::vec![0; self.key_bytes];
+        match &self.tags {
+            Some(_) if self.version == Version::One => {
+                return Err(LuksError::Unsupported("tags in LUKS1".into()));
+            }
+            Some(tags) => {
+                let aead = tags.kind != "none";
+                let checked = check_tags(&tags.cipher, aead, tags.bytes.into(), &key);
+                checked.map_err(LuksError::Unsupported)?;
+            }
+            None => {
+                let spec: CipherSpec = self.cipher.parse()?;
+                SectorCipher::new(&spec, &key, size)?;
+            }
+        }
         let long = |name: &'static str, text: &str, most: usize| match text.len() < most {
             true => Ok(()),
             false => Err(LuksError::Unsupported(alloc::format!("so long a {name}"))),

@@ -289,6 +289,8 @@ impl Luks1 {
             length: None,
             sector_size: 512,
             options: Vec::new(),
+            tags: None,
+            no_journal: false,
         }
     }
 

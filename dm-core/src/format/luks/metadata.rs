@@ -50,8 +50,20 @@ pub(super) struct Segment {
     pub(super) iv_tweak: u64,
     pub(super) cipher: String,
     pub(super) sector_size: u32,
-    /// Something else is to be known of it, such as `integrity`.
+    /// The sectors' tags, for which there is an integrity device.
+    pub(super) tags: Option<SegmentTags>,
+    /// Something else is to be known of it, such as `flags`.
     pub(super) unknown: Option<&'static str>,
+}
+
+/// What a segment says of tags.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentTags {
+    pub(super) kind: String,
+    /// Bytes of the key that are theirs.
+    pub(super) key_bytes: Option<u32>,
+    /// Their journal is encrypted, or has MACs.
+    pub(super) journal_protected: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -245,6 +257,7 @@ fn segment(json: &Object<'_>) -> Result<Segment, LuksError> {
         iv_tweak: 0,
         cipher: String::new(),
         sector_size: 512,
+        tags: None,
         unknown: None,
     };
     if segment.kind == "crypt" {
@@ -256,13 +269,31 @@ fn segment(json: &Object<'_>) -> Result<Segment, LuksError> {
             .filter(|bytes| bytes.is_power_of_two() && (512..=4096).contains(bytes))
             .ok_or_else(|| LuksError::damaged("its sector size is not 512 to 4096"))?;
     }
-    let others = ["integrity", "flags"];
-    segment.unknown = others.into_iter().find(|name| json.0.contains_key(*name));
+    if json.0.contains_key("integrity") {
+        segment.tags = Some(tags(&json.object("integrity")?)?);
+    }
+    segment.unknown = Some("flags").filter(|name| json.0.contains_key(*name));
     let aligned = |bytes: u64| bytes.is_multiple_of(u64::from(segment.sector_size));
     if !aligned(segment.offset) || !segment.size.is_none_or(aligned) {
         return Err(LuksError::damaged("it is not made of whole sectors"));
     }
     Ok(segment)
+}
+
+fn tags(json: &Object<'_>) -> Result<SegmentTags, LuksError> {
+    let protected = ["journal_encryption", "journal_integrity"]
+        .into_iter()
+        .map(|name| Ok(json.text(name)? != "none"))
+        .collect::<Result<Vec<bool>, LuksError>>()?;
+    let key_bytes = match json.0.contains_key("key_size") {
+        true => Some(json.key_size()?),
+        false => None,
+    };
+    Ok(SegmentTags {
+        kind: json.text("type")?,
+        key_bytes: key_bytes.and_then(|bytes| u32::try_from(bytes).ok()),
+        journal_protected: protected.contains(&true),
+    })
 }
 
 fn digest(json: &Object<'_>) -> Result<Digest, LuksError> {

@@ -17,6 +17,7 @@ mod luks2;
 mod metadata;
 mod slots;
 mod split;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use self::luks1::Luks1;
 use self::luks2::Luks2;
 use self::slots::NewKey;
 pub use self::slots::Slots;
+pub use self::tags::Tags;
 
 /// What both versions begin with.
 const MAGIC: [u8; 6] = *b"LUKS\xba\xbe";
@@ -96,6 +98,20 @@ pub struct Volume {
     pub sector_size: u32,
     /// Options of crypt that the header asks for.
     pub options: Vec<String>,
+    /// The sectors' tags, which an integrity device at `start` keeps; crypt is on top of that.
+    pub tags: Option<Tags>,
+    /// The header asks for no journal there.
+    pub no_journal: bool,
+}
+
+impl Volume {
+    /// The cipher as crypt's table calls it.
+    pub fn crypt_cipher(&self) -> &str {
+        match &self.tags {
+            Some(tags) => &tags.cipher,
+            None => &self.cipher,
+        }
+    }
 }
 
 impl Luks {

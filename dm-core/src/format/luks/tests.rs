@@ -403,8 +403,15 @@ fn unknown_demands_are_named() {
         ),
         (
             "\"sector_size\":4096",
-            "\"sector_size\":4096,\"integrity\":{\"type\":\"hmac\"}",
-            "a segment with integrity",
+            "\"sector_size\":4096,\"integrity\":{\"type\":\"hmac\",\
+             \"journal_encryption\":\"none\",\"journal_integrity\":\"none\"}",
+            "tags of the kind hmac",
+        ),
+        (
+            "\"sector_size\":4096",
+            "\"sector_size\":4096,\"integrity\":{\"type\":\"aead\",\
+             \"journal_encryption\":\"aes\",\"journal_integrity\":\"none\"}",
+            "tags with a protected journal",
         ),
         (
             "\"type\":\"crypt\"",

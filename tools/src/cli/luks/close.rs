@@ -11,6 +11,7 @@ use super::super::commands::Run;
 use super::super::devices::name;
 use super::super::remove::How;
 use super::super::session::Session;
+use super::below::name_below;
 
 /// A mapped volume to be taken away.
 #[derive(Debug, Args)]
@@ -33,7 +34,25 @@ impl Run for Close {
             let failure = Failure::because(ErrorKind::Invalid, reason);
             return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
         }
+        let below = name_below(&name)?;
+        let below = match dm.info(below.clone(), Slot::Active) {
+            Ok(info) => info
+                .uuid
+                .filter(|uuid| is_below(uuid.as_str()))
+                .map(|_| below),
+            Err(_) => None,
+        };
         dm.remove(name, self.how.mode())?;
+        if let Some(below) = below {
+            dm.remove(below, self.how.mode())?;
+        }
         Ok(())
     }
+}
+
+/// Whether a device was made to be under a volume: cryptsetup has had two names for that.
+fn is_below(uuid: &str) -> bool {
+    ["CRYPT-INTEGRITY-", "CRYPT-SUBDEV-"]
+        .iter()
+        .any(|kind| uuid.starts_with(kind))
 }

@@ -11,6 +11,7 @@ use crate::output::Answer;
 
 use super::super::commands::Run;
 use super::super::session::Session;
+use super::below::{Below, Journal};
 use super::disk::{Access, Disk, Volume};
 use super::kdf::KdfChoice;
 use super::passphrase::{Ask, Source};
@@ -26,12 +27,19 @@ pub(super) struct Format {
     /// The header's version
     #[arg(long = "type", value_name = "VERSION", default_value = "luks2")]
     kind: Kind,
-    /// The cipher
-    #[arg(short, long, default_value = "aes-xts-plain64")]
-    cipher: String,
-    /// Bits of the volume's key
-    #[arg(short = 's', long, value_name = "BITS", default_value_t = 512)]
-    key_size: usize,
+    /// The cipher; else aes-xts-plain64, or what suits the tags
+    #[arg(short, long)]
+    cipher: Option<String>,
+    /// Bits of the cipher's key; else as many as it takes at most
+    #[arg(short = 's', long, value_name = "BITS")]
+    key_size: Option<usize>,
+    /// Give each sector a tag that proves it: hmac-sha256, hmac-sha512, hmac-sha1, aead, poly1305, or
+    /// none, which keeps random IVs alone
+    #[arg(short = 'I', long, value_name = "TAGS")]
+    integrity: Option<String>,
+    /// Write no zeroes with tags: what was never written can not be read
+    #[arg(long, requires = "integrity")]
+    integrity_no_wipe: bool,
     /// Bytes that are encrypted as one: 512 to 4096; else 4096 where the volume's size allows it
     #[arg(long, value_name = "BYTES")]
     sector_size: Option<u32>,
@@ -58,7 +66,7 @@ enum Kind {
 const HEADER: u64 = 16 << 20;
 
 impl Run for Format {
-    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let detached = self.volume.header.is_some();
         let mut disk = Disk::open(self.volume.header(), Access::Write)?;
         if detached {
@@ -78,8 +86,18 @@ impl Run for Format {
             None => new_uuid()?,
         };
         let mut format = luks::Format::new(uuid);
-        format.cipher = self.cipher.clone();
-        format.key_bytes = self.key_size / 8;
+        let integrity = self.integrity.as_deref().map(header_name);
+        format.cipher = match &self.cipher {
+            Some(cipher) => cipher.clone(),
+            None => usual_cipher(integrity.as_deref()).into(),
+        };
+        format.key_bytes = self.key_size.unwrap_or_else(|| usual_key(&format.cipher)) / 8;
+        if let Some(kind) = &integrity {
+            let tags = luks::Tags::of(&format.cipher, kind).map_err(failed)?;
+            // Behind the cipher's own.
+            format.key_bytes += tags.mac_key();
+            format.tags = Some(tags);
+        }
         format.hash = self.kdf.hash.clone();
         format.label = self.label.clone();
         format.start = detached.then_some(0);
@@ -92,8 +110,20 @@ impl Run for Format {
         let passphrase = self.source.read("New passphrase", Ask::Twice)?;
         let version = if self.kind == Kind::Luks1 { 1 } else { 2 };
         let kdf = self.kdf.kdf(version).map_err(failed)?;
-        let luks = format.write(&mut disk, &passphrase, &kdf, &mut random);
-        let luks = luks.map_err(failed)?;
+        let made = format.write_keyed(&mut disk, &passphrase, &kdf, &mut random);
+        let (luks, key) = made.map_err(failed)?;
+        drop(disk);
+        if let Some(tags) = &format.tags {
+            let volume = luks.volume().map_err(failed)?;
+            let below = Below {
+                device: &self.volume.device,
+                volume: &volume,
+                tags,
+                journal: Journal::default(),
+            };
+            let key = (!self.integrity_no_wipe).then_some(&key);
+            answer.field("sectors", below.format(key, session)?);
+        }
         answer.field("uuid", luks.uuid());
         answer.field("version", version);
         Ok(())
@@ -127,6 +157,33 @@ impl Format {
             true => Ok(()),
             false => Err(refused),
         }
+    }
+}
+
+/// `hmac-sha256` is `hmac(sha256)` in a header.
+fn header_name(tags: &str) -> String {
+    match tags.strip_prefix("hmac-") {
+        Some(hash) => format!("hmac({hash})"),
+        None => tags.into(),
+    }
+}
+
+/// The cipher that goes with these tags, if nothing is said.
+fn usual_cipher(tags: Option<&str>) -> &'static str {
+    match tags {
+        Some("aead") => "aes-gcm-random",
+        Some("poly1305") => "chacha20-random",
+        Some("none") => "aes-xts-random",
+        _ => "aes-xts-plain64",
+    }
+}
+
+/// Bits of a cipher's key, if nothing is said.
+fn usual_key(cipher: &str) -> usize {
+    match cipher {
+        _ if cipher.starts_with("aegis128-") => 128,
+        _ if cipher.starts_with("chacha20-") || cipher.contains("-gcm-") => 256,
+        _ => 512,
     }
 }
 

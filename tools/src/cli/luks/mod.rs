@@ -1,6 +1,7 @@
 //! `dmctl luks`: encrypted volumes with a LUKS header.
 
 mod add_key;
+mod below;
 mod close;
 mod disk;
 mod dump;

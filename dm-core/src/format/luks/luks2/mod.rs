@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::error::LuksError;
 use super::kdf::{Kdf, hash_of};
 use super::metadata::{Metadata, base64};
-use super::{Random, Volume, VolumeKey};
+use super::{Random, Tags, Volume, VolumeKey};
 
 use self::copies::BINARY;
 pub(super) use self::copies::SIZES;
@@ -54,7 +54,7 @@ impl Luks2 {
         let found = digest.derive(&key.0, &salt, hash_of(hash)?.bytes())?;
         let size = SIZES[0];
         let length = volume.length.map(|sectors| (sectors * 512).to_string());
-        let document = json!({
+        let mut document = json!({
             "keyslots": {},
             "tokens": {},
             "segments": { "0": {
@@ -79,6 +79,13 @@ impl Luks2 {
                 "keyslots_size": keyslots_size.to_string(),
             },
         });
+        if let Some(tags) = &volume.tags {
+            document["segments"]["0"]["integrity"] = json!({
+                "type": tags.kind,
+                "journal_encryption": "none",
+                "journal_integrity": "none",
+            });
+        }
         let metadata = Metadata::of(&document, size * 2)?;
         Ok(Luks2 {
             size,
@@ -140,7 +147,20 @@ impl Luks2 {
             .iter()
             .map(option)
             .collect::<Result<_, _>>()?;
+        let tags = match &segment.tags {
+            None => None,
+            Some(tags) if tags.journal_protected => {
+                return unsupported("tags with a protected journal".into());
+            }
+            Some(tags) => {
+                let mut found = Tags::of(&segment.cipher, &tags.kind)?;
+                found.key_bytes = tags.key_bytes;
+                Some(found)
+            }
+        };
         Ok(Volume {
+            tags,
+            no_journal: self.metadata.flags.iter().any(|flag| flag == "no-journal"),
             cipher: segment.cipher.clone(),
             iv_offset: segment.iv_tweak,
             start: segment.offset / 512,

@@ -99,8 +99,9 @@ impl Luks2 {
         let offset = self.free_area(size)?;
         let mut salt = alloc::vec![0; 32];
         random(&mut salt)?;
-        // The null cipher keeps nothing from anybody.
-        let (cipher, bytes) = match volume.cipher.starts_with("cipher_null") {
+        // The null cipher keeps nothing from anybody, and a slot has no place for tags.
+        let own = volume.cipher.starts_with("cipher_null") || volume.tags.is_some();
+        let (cipher, bytes) = match own {
             true => ("aes-xts-plain64", 64),
             false => (volume.cipher.as_str(), key.0.len()),
         };
