@@ -93,6 +93,9 @@ fn run_suite(test: &str, kernel: Kernel, which: Which) {
 const ONCE: &[&str] = &[
     "crypt_bytes_are_the_kernels",
     "crypt_volumes_open_either_way",
+    "crypt_tags_bytes_are_the_kernels",
+    "crypt_tags_wrong_sectors_are_the_kernels",
+    "crypt_tags_volumes_open_either_way",
     "beside_dmsetup_reports",
     "beside_dmsetup_trees",
     "beside_dmsetup_rest",

@@ -138,7 +138,7 @@ impl Format {
                 Header::Two(header)
             }
         };
-        let mut luks = Luks(luks);
+        let mut luks = Luks(header);
         luks.add_key(storage, &key, passphrase, Some(0), kdf, random)?;
         Ok((luks, key))
     }

@@ -127,3 +127,76 @@ fn without_key(table: &str) -> Vec<&str> {
         .copied()
         .collect()
 }
+
+/// Volumes whose sectors have tags: how one is made, and what goes on its status.
+const TAGGED: &[&str] = &[
+    "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+     --integrity hmac-sha256 --sector-size 4096",
+    "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+     --integrity aead -c aes-gcm-random -s 256",
+    "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity poly1305",
+    "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity hmac-sha256 \
+     -c aes-xts-random --sector-size 512",
+];
+
+/// Each opens what the other made, both devices are called alike, and all sectors can be read.
+pub(crate) fn volumes_with_tags_open_either_way() -> Result<(), String> {
+    let pass = "/tmp/luks-pass";
+    fs::write(pass, "a passphrase").map_err(|error| format!("{pass}: {error}"))?;
+    for format in TAGGED {
+        let done = run(&format!("{format} {DISK} --key-file {pass}"))
+            .and_then(|_| tagged_either_way(pass));
+        done.map_err(|reason| format!("{format}: {reason}"))?;
+    }
+    fs::remove_file(pass).map_err(|error| format!("{pass}: {error}"))
+}
+
+fn tagged_either_way(pass: &str) -> Result<(), String> {
+    let ours = format!("dmctl --backend linux luks open {DISK} vault --key-file {pass}");
+    let theirs = format!("cryptsetup open {DISK} vault --key-file {pass}");
+    let closes = [
+        "dmctl --backend linux luks close vault",
+        "cryptsetup close vault",
+    ];
+    let dump = |program: &str| run(&format!("{program} {DISK}"));
+    equal(
+        "dump",
+        dump("dmctl luks dump")?.trim_end(),
+        dump("cryptsetup luksDump")?.trim_end(),
+    )?;
+    let mut looks = Vec::new();
+    for (open, close) in [(&ours, closes[1]), (&theirs, closes[0])] {
+        run(open)?;
+        let seen = (|| {
+            let uuids = run("dmsetup info -c --noheadings -o name,uuid --sort name")?;
+            let crypt = run("dmsetup table --showkeys vault")?;
+            let below = run("dmsetup table vault_dif")?;
+            Ok::<_, String>((uuids, without_key(&crypt).join(" "), below))
+        })();
+        // Who formats writes tags for all.
+        let length = fs::File::open(NODE)
+            .and_then(|mut file| std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)));
+        let length = length.map_err(|error| format!("{NODE}: {error}"))?;
+        let length = usize::try_from(length).unwrap_or_default();
+        let read = read_at(NODE, 0, length);
+        let written = write_at(NODE, 4096 * looks.len() as u64, &[0x5a; 4096]);
+        run(close)?;
+        let read = read?;
+        written?;
+        let before = 4096 * looks.len();
+        if read[..before].iter().any(|byte| *byte != 0x5a)
+            || read[before..].iter().any(|byte| *byte != 0)
+        {
+            return Err("other bytes are read".into());
+        }
+        looks.push(seen?);
+        let left = run("dmsetup ls")?;
+        if left.contains("vault") {
+            return Err(format!("what is left: {left}"));
+        }
+    }
+    match looks[0] == looks[1] {
+        true => Ok(()),
+        false => Err(format!("we make {:?}, cryptsetup {:?}", looks[0], looks[1])),
+    }
+}

@@ -21,6 +21,7 @@ mod crowd;
 mod crypt;
 mod crypt_luks;
 mod crypt_tables;
+mod crypt_tags;
 mod exports;
 mod faults;
 mod integrity;
@@ -71,6 +72,18 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "crypt_volumes_open_either_way",
         crypt_luks::volumes_open_either_way,
+    ),
+    (
+        "crypt_tags_bytes_are_the_kernels",
+        crypt_tags::bytes_are_the_kernels,
+    ),
+    (
+        "crypt_tags_wrong_sectors_are_the_kernels",
+        crypt_tags::wrong_sectors_are_the_kernels,
+    ),
+    (
+        "crypt_tags_volumes_open_either_way",
+        crypt_luks::volumes_with_tags_open_either_way,
     ),
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
