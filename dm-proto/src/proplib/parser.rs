@@ -15,9 +15,16 @@ use super::usual;
 use super::value::Value;
 use super::writer::HEADER;
 
+/// Containers in an array after which its length is guessed.
+const MANY: usize = 64;
+
 /// A container whose end tag is still to come.
 enum Open {
-    Array(Vec<Value>),
+    Array {
+        values: Vec<Value>,
+        /// Where the first one begins in the text.
+        start: usize,
+    },
     Dict {
         /// From the key on, a key whose value comes next has a false one.
         entries: Vec<(Text, Value)>,
@@ -31,7 +38,7 @@ impl Open {
     #[inline(always)]
     fn put(&mut self, value: Value) {
         match self {
-            Self::Array(values) => values.push(value),
+            Self::Array { values, .. } => values.push(value),
             Self::Dict { entries, .. } => {
                 if let Some((_, last)) = entries.last_mut() {
                     *last = value;
@@ -42,7 +49,7 @@ impl Open {
 
     fn close(self) -> Value {
         match self {
-            Self::Array(values) => Value::Array(values),
+            Self::Array { values, .. } => Value::Array(values),
             Self::Dict { entries, sorted } => Value::Dict(match sorted {
                 true => Dictionary::from_sorted(entries),
                 false => Dictionary::from_unsorted(entries),
@@ -84,7 +91,9 @@ impl<'a> Parser<'a> {
         if !root(tag.element) {
             return Err(Fault::new(tag.offset, Reason::Root));
         }
-        self.open.push(Open::Array(Vec::with_capacity(1)));
+        let values = Vec::with_capacity(1);
+        let start = self.lexer.offset();
+        self.open.push(Open::Array { values, start });
         self.begin(tag)?;
         while self.open.len() > 1 {
             match self.next_value()? {
@@ -151,7 +160,9 @@ impl<'a> Parser<'a> {
             }
             (Element::Array, false) => {
                 self.check_depth(tag)?;
-                self.open.push(Open::Array(Vec::new()));
+                let values = Vec::new();
+                let start = self.lexer.offset();
+                self.open.push(Open::Array { values, start });
             }
             (Element::True, true) => self.put(Value::Bool(true)),
             (Element::False, true) => self.put(Value::Bool(false)),
@@ -192,6 +203,14 @@ impl<'a> Parser<'a> {
     fn close(&mut self) {
         if let Some(open) = self.open.pop() {
             self.put(open.close());
+            if let Some(Open::Array { values, start }) = self.open.last_mut()
+                && values.len() == MANY
+            {
+                // As if the rest of the text were more of the same: a long array is not moved as it grows.
+                let each = (self.lexer.offset() - *start) / MANY;
+                let more = self.lexer.rest().len() / each.max(1);
+                values.reserve_exact(more.min(self.limits.items - self.items));
+            }
         }
     }
 

@@ -210,6 +210,17 @@ mod tests {
         assert_eq!(dictionary.string("a"), Some("2"));
     }
 
+    #[test]
+    fn arrays_have_any_length_whatever_is_guessed() {
+        for (short, long) in [(0, 300), (64, 0), (65, 1), (200, 300), (1000, 1000)] {
+            let items = "<dict></dict>".repeat(short)
+                + &"<array><string>longer than those before</string></array>".repeat(long);
+            let text = format!("<plist><array>{items}</array></plist>");
+            let value = read(text.as_bytes(), &Limits::default()).expect("reads");
+            assert_eq!(value.array().map(<[Value]>::len), Some(short + long));
+        }
+    }
+
     /// What libprop's scanner lets pass beyond the captured vectors.
     #[test]
     fn odd_texts_of_libprop_are_read() {
