@@ -1,8 +1,8 @@
 //! Texts that may hold keys.
 
-use zeroize::Zeroizing;
+use std::ops::Deref;
 
-use crate::proplib::{Dictionary, Text, Value, append_dictionary};
+use crate::proplib::{Dictionary, Text, Value, append_dictionary, append_with_items, wipe};
 
 /// Bytes of a tag pair and its line.
 const TAGS: usize = 32;
@@ -10,13 +10,51 @@ const TAGS: usize = 32;
 /// Bytes that the writer has ready behind what it wrote.
 const AHEAD: usize = 1024;
 
-/// Writes a dictionary into memory that is wiped afterwards, and never grows meanwhile: a vector that
-/// does leaves its bytes behind. Memory that is not written to is none.
-pub(crate) fn write_secret(dictionary: &Dictionary) -> Zeroizing<Vec<u8>> {
-    let room = AHEAD + most_of(dictionary, 0);
-    let mut text = Zeroizing::new(Vec::with_capacity(room));
-    append_dictionary(dictionary, &mut text);
-    text
+/// A text that is wiped when it is dropped. It never grew: a vector that does leaves its bytes behind.
+pub struct SecretText(Vec<u8>);
+
+impl SecretText {
+    /// A dictionary's.
+    pub(crate) fn of(dictionary: &Dictionary) -> SecretText {
+        let mut text = Vec::with_capacity(AHEAD + most_of(dictionary, 0));
+        append_dictionary(dictionary, &mut text);
+        SecretText(text)
+    }
+
+    /// A dictionary's with an array of items under a key that it has not, whose texts have at most `room` bytes.
+    pub(crate) fn with_items(
+        dictionary: &Dictionary,
+        key: &str,
+        items: impl Iterator<Item = Value>,
+        room: usize,
+    ) -> SecretText {
+        let line = TAGS + escaped(key.len());
+        let room = AHEAD + most_of(dictionary, 0) + 3 * line + room;
+        let mut text = Vec::with_capacity(room);
+        append_with_items(dictionary, key, items, &mut text);
+        debug_assert!(text.capacity() == room, "it grew");
+        SecretText(text)
+    }
+
+    /// The bytes, which are the caller's to wipe.
+    pub(crate) fn take(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Deref for SecretText {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What was not written to holds nothing, and would cost as much.
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
 }
 
 /// The most bytes that an escaped text takes.
@@ -65,9 +103,9 @@ mod tests {
             outer.set("in", [Value::from(hard)].into_iter().collect::<Value>());
             hard = outer;
             let room = AHEAD + most_of(&hard, 0);
-            let text = write_secret(&hard);
+            let text = SecretText::of(&hard);
             assert_eq!(*text, write_dictionary(&hard));
-            assert!(text.capacity() < 2 * room, "{depth}");
+            assert!(text.0.capacity() < 2 * room, "{depth}");
             assert!(text.len() + AHEAD <= room, "{depth}");
         }
     }

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::frame::FRAME_MAX;
 use crate::netbsd::{Caller, LIMITS, NetbsdServer, Nodes, command, keys, reply};
 use crate::proplib::{Dialect, Dictionary, Reader, read_dictionary, write_dictionary};
-use crate::secret::write_secret;
+use crate::secret::SecretText;
 
 /// A driver's end, in both dialects.
 ///
@@ -108,10 +108,10 @@ fn respond_within(
     };
     // It may hold a table with keys.
     let answer = Zeroizing::new(answer);
-    let mut text = write_secret(&answer);
+    let text = SecretText::of(&answer);
     let length = text.len();
     if length <= limit {
-        return std::mem::take(&mut *text);
+        return text.take();
     }
     let reason = format!("the reply has {length} bytes, more than {limit}");
     // Without the request, which may be the long part.

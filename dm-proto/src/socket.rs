@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::frame::{FRAME_MAX, FrameError, read_frame, write_frame};
 use crate::netbsd::{LIMITS, command, reply};
 use crate::proplib::read_dictionary;
-use crate::secret::write_secret;
+use crate::secret::SecretText;
 use crate::watch::SocketWatch;
 
 /// A driver behind a Unix socket: one connection, one command at a time.
@@ -127,9 +127,8 @@ fn open(path: &Path) -> Result<UnixStream, DmError> {
 }
 
 /// A request as it is sent. It may hold a table with keys.
-fn text_of(command: &Command) -> Result<Zeroizing<Vec<u8>>, DmError> {
-    let request = Zeroizing::new(command::encode(command));
-    let text = write_secret(&request);
+fn text_of(command: &Command) -> Result<SecretText, DmError> {
+    let text = command::write(command);
     match text.len() <= FRAME_MAX {
         true => Ok(text),
         false => {

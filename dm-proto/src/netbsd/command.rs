@@ -10,8 +10,10 @@ use dm_core::names::{DmName, DmUuid, TargetName};
 use dm_core::target::FlushMode;
 use dm_core::units::Sector;
 use dm_core::version::Version;
+use zeroize::Zeroizing;
 
 use crate::proplib::Dictionary;
+use crate::secret::SecretText;
 
 use super::fields::{self, Fault, FieldError, Fields};
 use super::flags::WireFlags;
@@ -38,6 +40,39 @@ pub const VERSION: Version = Version(4, 0, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode(command: &Command) -> Dictionary {
+    let mut request = head(command);
+    if let Command::Load(load) = command {
+        request.set(keys::CMD_DATA, segments::encode(&load.lines));
+    }
+    request
+}
+
+/// The text of what [`encode`] gives, made without the dictionaries of a long table's lines.
+///
+/// It may hold keys: it is wiped when it is dropped.
+///
+/// # Examples
+/// ```
+/// use dm_core::command::Command;
+/// use dm_proto::netbsd::command;
+/// use dm_proto::proplib::write_dictionary;
+///
+/// let text = command::write(&Command::Version);
+/// assert_eq!(*text, *write_dictionary(&command::encode(&Command::Version)));
+/// ```
+pub fn write(command: &Command) -> SecretText {
+    let request = Zeroizing::new(head(command));
+    match command {
+        Command::Load(load) => {
+            let (items, room) = (segments::items(&load.lines), segments::room(&load.lines));
+            SecretText::with_items(&request, keys::CMD_DATA, items, room)
+        }
+        _ => SecretText::of(&request),
+    }
+}
+
+/// A request but for a table's lines.
+fn head(command: &Command) -> Dictionary {
     let mut request = Request::new(word(command)).engine();
     match command {
         Command::TargetVersion { target } => request.set(keys::NAME, target.as_str()),
@@ -74,7 +109,6 @@ pub fn encode(command: &Command) -> Dictionary {
         }
         Command::Load(load) => {
             request.device(&load.device);
-            request.set(keys::CMD_DATA, segments::encode(&load.lines));
             let read_only = load.mode == TableMode::ReadOnly;
             request.flags.set(WireFlags::READ_ONLY, read_only);
             let secret = load.secrecy == Secrecy::Secret;

@@ -43,6 +43,8 @@ pub use dialect::{Caller, Disk, Mapped, Module, NetbsdServer, Nodes};
 pub use fields::{Fault, FieldError};
 pub use flags::WireFlags;
 
+pub use crate::secret::SecretText;
+
 use crate::frame::FRAME_MAX;
 use crate::proplib::Limits;
 

@@ -11,7 +11,28 @@ use super::keys;
 
 /// One item a line.
 pub(super) fn encode(lines: &[TableLine]) -> Value {
-    lines.iter().map(segment).collect()
+    items(lines).collect()
+}
+
+/// The same, each made when it is asked for.
+pub(super) fn items(lines: &[TableLine]) -> impl Iterator<Item = Value> {
+    lines.iter().map(|line| segment(line).into())
+}
+
+/// The most bytes of the items' text.
+pub(super) fn room(lines: &[TableLine]) -> usize {
+    /// An item with the longest numbers and neither a type nor parameters.
+    const EACH: usize = 224;
+    let params = |text: &str| match text.contains('\0') {
+        // As data, in base64.
+        true => EACH + 2 * text.len(),
+        false => {
+            let escaped = |byte: &&u8| matches!(byte, b'<' | b'>' | b'&');
+            text.len() + 4 * text.as_bytes().iter().filter(escaped).count()
+        }
+    };
+    let line = |line: &TableLine| EACH + line.target.as_str().len() + params(&line.params);
+    lines.iter().map(line).sum()
 }
 
 /// The lines that the items of `cmd_data` are.

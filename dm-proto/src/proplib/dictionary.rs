@@ -180,6 +180,11 @@ impl Dictionary {
         Iter(self.entries.iter())
     }
 
+    /// The values, to wipe them.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
     /// Takes entries whose keys rise strictly.
     pub(super) fn from_sorted(entries: Vec<(Text, Value)>) -> Self {
         debug_assert!(entries.is_sorted_by(|one, next| one.0 < next.0));

@@ -62,4 +62,7 @@ pub use limits::Limits;
 pub use reader::{Dialect, Reader, read, read_dictionary};
 pub use text::Text;
 pub use value::Value;
-pub use writer::{append, append_dictionary, terminate, write, write_dictionary};
+pub(crate) use wipe::wipe;
+pub use writer::{
+    append, append_dictionary, append_with_items, terminate, write, write_dictionary,
+};

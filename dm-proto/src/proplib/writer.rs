@@ -2,6 +2,8 @@
 
 use std::slice;
 
+use zeroize::Zeroize;
+
 use super::base64;
 use super::dictionary::{Dictionary, Iter};
 use super::sink::{Line, Sink, TABS, Window, plain};
@@ -83,6 +85,35 @@ pub fn append_dictionary(dictionary: &Dictionary, text: &mut Vec<u8>) {
     writer.finish();
 }
 
+/// Appends what [`append_dictionary`] would, if the dictionary had also a `key` with an array of what `items` gives, each
+/// of which is wiped once it is written: a long table is at no time held as values.
+pub fn append_with_items(
+    dictionary: &Dictionary,
+    key: &str,
+    items: impl Iterator<Item = Value>,
+    text: &mut Vec<u8>,
+) {
+    debug_assert!(!dictionary.contains(key), "the key is there already");
+    text.extend_from_slice(HEADER);
+    let key = Text::from(key);
+    let mut writer = Writer::new(text);
+    writer.line(&DICT);
+    writer.outer = 1;
+    let mut entries = dictionary.iter().peekable();
+    while let Some((before, value)) = entries.next_if(|(before, _)| **before < key) {
+        writer.entry(before, value);
+        writer.drain();
+    }
+    let mut writer = writer.items(&key, items);
+    for (behind, value) in entries {
+        writer.entry(behind, value);
+        writer.drain();
+    }
+    writer.outer = 0;
+    writer.line(&DICT_END);
+    writer.finish();
+}
+
 /// Ends a text with the NUL that libprop counts as part of it.
 #[must_use]
 pub fn terminate(mut text: Vec<u8>) -> Vec<u8> {
@@ -101,6 +132,8 @@ struct Writer<'a, 'text> {
     sink: Sink<'text>,
     /// The containers around the next value.
     open: Vec<Open<'a>>,
+    /// How many there are around these, which somebody else closes.
+    outer: usize,
 }
 
 impl<'a, 'text> Writer<'a, 'text> {
@@ -109,11 +142,23 @@ impl<'a, 'text> Writer<'a, 'text> {
             sink: Sink::new(text),
             // As deep as commands go.
             open: Vec::with_capacity(4),
+            outer: 0,
         }
+    }
+
+    #[inline(always)]
+    fn depth(&self) -> usize {
+        self.outer + self.open.len()
     }
 
     /// Writes what is left of the open containers, and the end.
     fn finish(mut self) {
+        self.drain();
+        self.sink.long().extend_from_slice(FOOTER);
+    }
+
+    /// Writes what is left of the open containers.
+    fn drain(&mut self) {
         while let Some(open) = self.open.last_mut() {
             match open {
                 Open::Array(values) => match values.next() {
@@ -126,13 +171,46 @@ impl<'a, 'text> Writer<'a, 'text> {
                 },
             }
         }
-        self.sink.long().extend_from_slice(FOOTER);
+    }
+
+    /// Writes a key and an array of items that are made meanwhile, some at a time.
+    fn items(mut self, key: &Text, mut items: impl Iterator<Item = Value>) -> Self {
+        self.long_key(key);
+        let mut some: Vec<Value> = items.by_ref().take(MANY).collect();
+        if some.is_empty() {
+            self.line(&ARRAY_EMPTY);
+            return self;
+        }
+        self.line(&ARRAY);
+        let Self {
+            mut sink,
+            open,
+            outer,
+        } = self;
+        while !some.is_empty() {
+            let mut writer = Writer {
+                sink,
+                open: Vec::with_capacity(4),
+                outer: outer + 1,
+            };
+            for value in &some {
+                writer.value(value);
+                writer.drain();
+            }
+            sink = writer.sink;
+            some.iter_mut().for_each(Zeroize::zeroize);
+            some.clear();
+            some.extend(items.by_ref().take(MANY));
+        }
+        let mut writer = Self { sink, open, outer };
+        writer.line(&ARRAY_END);
+        writer
     }
 
     /// Writes a key, and what [`value`](Writer::value) writes.
     #[inline(always)]
     fn entry(&mut self, key: &'a Text, value: &'a Value) {
-        let depth = self.open.len();
+        let depth = self.depth();
         let Some(name) = plain(key).filter(|_| depth <= TABS) else {
             self.long_key(key);
             return self.value(value);
@@ -160,7 +238,7 @@ impl<'a, 'text> Writer<'a, 'text> {
     /// Writes a scalar or an empty container, or the start of a container.
     #[inline(always)]
     fn value(&mut self, value: &'a Value) {
-        let depth = self.open.len();
+        let depth = self.depth();
         if depth > TABS {
             return self.other(value);
         }
@@ -198,7 +276,7 @@ impl<'a, 'text> Writer<'a, 'text> {
             }
             Value::String(_) => self.line(&STRING_EMPTY),
             Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) => {
-                let depth = self.open.len();
+                let depth = self.depth();
                 self.sink.deep_indent(depth);
                 let mut window = self.sink.window();
                 scalar(&mut window, depth, value);
@@ -227,7 +305,7 @@ impl<'a, 'text> Writer<'a, 'text> {
 
     #[inline]
     fn line(&mut self, line: &'static Line) {
-        let depth = self.open.len();
+        let depth = self.depth();
         if depth > TABS {
             self.sink.deep_indent(depth);
         }
@@ -431,6 +509,27 @@ mod tests {
         let mut values = vec![Value::Data(vec![0; 1 << 20])];
         values.resize(10_000, true.into());
         assert!(write(&values.into()).capacity() <= MOST_ROOM + SMALL);
+    }
+
+    #[test]
+    fn items_that_are_made_meanwhile_give_the_same_text() {
+        let item = |at: u64| {
+            let mut item = Dictionary::new();
+            item.set("number", at)
+                .set("more", Value::Array(vec![at.into()]));
+            Value::Dict(item)
+        };
+        for count in [0, 1, 31, 32, 33, 200] {
+            for key in ["a", "middle", "z", "<&>"] {
+                let mut rest = Dictionary::new();
+                rest.set("b", "x").set("n", Value::Array(vec![true.into()]));
+                rest.set("y", Dictionary::new());
+                let mut text = Vec::new();
+                append_with_items(&rest, key, (0..count).map(item), &mut text);
+                rest.set(key, (0..count).map(item).collect::<Value>());
+                assert_eq!(text, write_dictionary(&rest), "{count} {key}");
+            }
+        }
     }
 
     /// A trap of libprop's, kept since other readers of the text expect its bytes.

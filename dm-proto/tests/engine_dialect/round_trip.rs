@@ -32,7 +32,9 @@ fn every_command_arrives() {
         for _ in 0..ROUNDS {
             let command = random.command(variant);
             seen.insert(discriminant(&command));
-            let arrived = command::decode(&sent(&command::encode(&command)));
+            let request = command::encode(&command);
+            assert_eq!(*command::write(&command), *write_dictionary(&request));
+            let arrived = command::decode(&sent(&request));
             assert_eq!(arrived.unwrap(), command);
         }
     }
