@@ -137,25 +137,31 @@ const LOWER: [u64; 2 * LANES] = {
 #[inline(always)]
 fn multiply(first: &Block, tweaks: &mut [Block]) {
     // Halves of 64 bits, the lower one first, as in memory.
-    let mut halves = [0_u64; 2 * LANES];
-    let mut tweak = u128::from_le_bytes(first.0);
-    for pair in halves.as_chunks_mut::<2>().0 {
-        *pair = [low(tweak), low(tweak >> 64)];
-        tweak = (tweak << 1) ^ ((tweak >> 127) * 0x87);
-    }
+    let tweak = u128::from_le_bytes(first.0);
+    let both = [low(tweak), low(tweak >> 64)];
+    // Times x^0 to x^15: what one half loses, the other gets; to the lower one it comes back times the
+    // polynomial.
+    let mut halves: [u64; 2 * LANES] = core::array::from_fn(|at| {
+        let power = at / 2;
+        let lost = (both[(at + 1) % 2] >> 1) >> (63 - power);
+        (both[at % 2] << power) ^ lost ^ (times_polynomial(lost) & LOWER[at])
+    });
     let mut chunks = tweaks.chunks_exact_mut(LANES);
     for tweaks in &mut chunks {
         store(&halves, tweaks);
-        // Times x^16: what one half loses, the other gets; to the lower one it comes back times
-        // the polynomial.
+        // Times x^16.
         let lost: [u64; 2 * LANES] = core::array::from_fn(|at| halves[at ^ 1] >> 48);
         halves = core::array::from_fn(|at| {
-            let lost = lost[at];
-            let product = (lost << 1) ^ (lost << 2) ^ (lost << 7);
-            (halves[at] << 16) ^ lost ^ (product & LOWER[at])
+            (halves[at] << 16) ^ lost[at] ^ (times_polynomial(lost[at]) & LOWER[at])
         });
     }
     store(&halves, chunks.into_remainder());
+}
+
+/// Times the polynomial without its 1.
+#[inline(always)]
+fn times_polynomial(lost: u64) -> u64 {
+    (lost << 1) ^ (lost << 2) ^ (lost << 7)
 }
 
 #[inline(always)]
