@@ -48,6 +48,10 @@ fn graph_is_drawn_for_graphviz() {
         include_str!("golden/graph.dot")
     );
     assert_eq!(home.ok(&["graph"]), include_str!("golden/graph.svg"));
+    home.ok(&["suspend", "c"]);
+    let dot = home.ok(&["graph", "--format", "dot"]);
+    assert!(dot.contains("c\\n4.00k linear, suspended"), "{dot}");
+    assert!(home.ok(&["graph"]).contains("fill=\"#fdecc8\""));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use clap::{Args, ValueEnum};
 use dm_core::devid::DevNo;
+use dm_core::flags::DeviceFlags;
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -13,7 +14,7 @@ use crate::units::Units;
 
 use super::commands::Run;
 use super::session::Session;
-use super::tree::{Content, called, contents, devices};
+use super::tree::{Content, called, contents, devices, states};
 
 /// The devices are to be drawn as a picture.
 #[derive(Debug, Args)]
@@ -62,7 +63,12 @@ fn detail(device: &Device, contents: &BTreeMap<DevNo, Content>) -> String {
         return device.number.to_string();
     };
     let size = Units::new("h").map(|units| units.show(content.sectors as f64));
-    format!("{} {}", size.unwrap_or_default(), content.targets.join(","))
+    let mut detail = format!("{} {}", size.unwrap_or_default(), content.targets.join(","));
+    for state in states(device) {
+        detail.push_str(", ");
+        detail.push_str(state);
+    }
+    detail
 }
 
 fn dot(stack: &Stack, contents: &BTreeMap<DevNo, Content>) -> String {
@@ -153,9 +159,10 @@ fn svg(stack: &Stack, contents: &BTreeMap<DevNo, Content>) -> String {
         let Some((x, y)) = places.get(&device.number) else {
             continue;
         };
-        let (fill, dash) = match device.info.is_some() {
-            true => ("#e8f0fe", ""),
-            false => ("#f4f4f4", " stroke-dasharray=\"4\""),
+        let (fill, dash) = match &device.info {
+            Some(info) if info.flags.contains(DeviceFlags::SUSPENDED) => ("#fdecc8", ""),
+            Some(_) => ("#e8f0fe", ""),
+            None => ("#f4f4f4", " stroke-dasharray=\"4\""),
         };
         let _ = writeln!(
             text,

@@ -66,6 +66,20 @@ pub(super) fn contents(
     Ok(all)
 }
 
+/// What is not usual about a device.
+pub(super) fn states(device: &Device) -> impl Iterator<Item = &'static str> {
+    let flags = device.info.as_ref().map(|info| info.flags);
+    let flags = flags.unwrap_or(DeviceFlags::empty());
+    let words = [
+        (DeviceFlags::SUSPENDED, "suspended"),
+        (DeviceFlags::READ_ONLY, "read-only"),
+        (DeviceFlags::INACTIVE_PRESENT, "inactive table"),
+        (DeviceFlags::DEFERRED_REMOVE, "goes on last close"),
+    ];
+    let has = move |(flag, word)| flags.contains(flag).then_some(word);
+    words.into_iter().filter_map(has)
+}
+
 /// What a device is called: its name, the path in its user's table, the kernel's name or its number.
 pub(super) fn called(device: &Device) -> String {
     let name = device.name().or(device.text.as_deref());
@@ -150,21 +164,7 @@ impl Drawing<'_> {
             says.extend(size);
             says.push(content.targets.join(","));
         }
-        let flags = device
-            .info
-            .as_ref()
-            .map_or(DeviceFlags::empty(), |info| info.flags);
-        let words = [
-            (DeviceFlags::SUSPENDED, "suspended"),
-            (DeviceFlags::READ_ONLY, "read-only"),
-            (DeviceFlags::INACTIVE_PRESENT, "inactive table"),
-            (DeviceFlags::DEFERRED_REMOVE, "goes on last close"),
-        ];
-        for (flag, word) in words {
-            if flags.contains(flag) {
-                says.push(word.to_owned());
-            }
-        }
+        says.extend(states(device).map(str::to_owned));
         if shared && !next.is_empty() {
             says.push("see above".to_owned());
         }
