@@ -143,22 +143,22 @@ impl<B: Backend> Backend for Layered<B> {
     }
 
     fn call(&self, command: Command) -> Result<Reply, DmError> {
+        let shows = self.layers.wire && self.driver.capabilities().driver != "linux";
         if self.layers.dry && command.changes() && !only_asks(&command) {
+            if shows {
+                show("not sent:", &command);
+            }
             return self.pretend(command);
         }
         if let Some(reply) = self.about_pretended(&command) {
             return Ok(reply);
         }
         // Linux's ioctls are shown as they are made.
-        if self.layers.wire && self.driver.capabilities().driver != "linux" {
-            let request = write_dictionary(&encode(&masked(&command)));
-            talk("sent:");
-            String::from_utf8_lossy(&request)
-                .lines()
-                .for_each(|line| talk(&format!("  {}", line.replace('\t', "  "))));
+        if shows {
+            show("sent:", &command);
         }
         let reply = self.driver.call(command);
-        if self.layers.wire && self.driver.capabilities().driver != "linux" {
+        if shows {
             match &reply {
                 Ok(_) => talk("answered: done"),
                 Err(error) => talk(&format!("answered: {}", error.report())),
@@ -170,6 +170,15 @@ impl<B: Backend> Backend for Layered<B> {
     fn watch(&self) -> Result<Box<dyn Watch>, DmError> {
         self.driver.watch()
     }
+}
+
+/// Shows a command as a dictionary, without its keys.
+fn show(title: &str, command: &Command) {
+    let request = write_dictionary(&encode(&masked(command)));
+    talk(title);
+    String::from_utf8_lossy(&request)
+        .lines()
+        .for_each(|line| talk(&format!("  {}", line.replace('\t', "  "))));
 }
 
 /// Whether a command is a message to which counters are the answer.

@@ -21,7 +21,7 @@ use crate::output::{Answer, escape};
 use super::commands::Run;
 use super::explain::syntax_of_all;
 use super::session::Session;
-use super::table_text::TableSource;
+use super::table_text::{TableSource, TableText};
 
 /// A table to be checked. Nothing is changed, and no driver is asked unless it is to be.
 #[derive(Debug, Args)]
@@ -37,7 +37,6 @@ pub(super) struct Check {
 impl Run for Check {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let table = self.source.read_unnamed()?;
-        let mut files = Files::default();
         let known: HashMap<String, Version> = match self.versions {
             true => session
                 .dm()?
@@ -47,10 +46,6 @@ impl Run for Check {
                 .collect(),
             false => HashMap::new(),
         };
-        let mut checker = Checker::new()
-            .over(&mut files)
-            .for_versions(|name| known.get(name).copied());
-        let errors = checker.check(&table.lines);
         let unknown: Vec<&str> = table
             .lines
             .iter()
@@ -59,18 +54,7 @@ impl Run for Check {
             .collect();
         answer.field("lines", table.lines.len());
         answer.field("unknown_targets", json!(unknown));
-        let failures = errors.into_iter().map(|mut error| {
-            // As the user counts the lines.
-            if let Some(place) = error
-                .line
-                .checked_sub(1)
-                .and_then(|at| table.places.get(at))
-            {
-                error.line = *place;
-            }
-            Failure::from(DmError::from(error))
-        });
-        Failure::all(failures.collect())?;
+        all_right(&table, &known)?;
         let ignored = table.lines.iter().zip(&table.places);
         let ignored: Vec<String> = ignored
             .flat_map(|(line, place)| ignored_words(line, *place))
@@ -82,6 +66,29 @@ impl Run for Check {
         session.note(|| format!("{} lines are right", table.lines.len()));
         Ok(())
     }
+}
+
+/// Whether nothing is wrong with a table, for a driver with these targets, if they are known.
+pub(super) fn all_right(
+    table: &TableText,
+    known: &HashMap<String, Version>,
+) -> Result<(), Failure> {
+    let mut files = Files::default();
+    let mut checker = Checker::new()
+        .over(&mut files)
+        .for_versions(|name| known.get(name).copied());
+    let failures = checker.check(&table.lines).into_iter().map(|mut error| {
+        // As the user counts the lines.
+        if let Some(place) = error
+            .line
+            .checked_sub(1)
+            .and_then(|at| table.places.get(at))
+        {
+            error.line = *place;
+        }
+        Failure::from(DmError::from(error))
+    });
+    Failure::all(failures.collect())
 }
 
 /// What of a line the driver will not look at.

@@ -187,36 +187,6 @@ pub(super) const COMMANDS: &[Verb] = &[
     verb::<completions::Completions>("completions", &[], "Print a shell's completion script"),
 ];
 
-/// Verbs that change more than a driver's devices, which a dry run does not begin.
-const BESIDE_THE_DRIVER: &[&[&str]] = &[
-    &["integrity", "format"],
-    &["label", "create"],
-    &["luks", "add-key"],
-    &["luks", "format"],
-    &["luks", "remove-key"],
-    &["quickstart"],
-    &["run"],
-    &["udevcomplete"],
-    &["udevcomplete_all"],
-    &["udevcreatecookie"],
-    &["udevreleasecookie"],
-    &["verity", "format"],
-    &["verity", "repair"],
-];
-
-/// The words of a verb that a dry run does not begin, if it is one.
-pub(super) fn beside_the_driver(matches: &ArgMatches) -> Option<String> {
-    let mut words = Vec::new();
-    let mut rest = matches;
-    while let Some((word, below)) = rest.subcommand() {
-        words.push(word);
-        rest = below;
-    }
-    BESIDE_THE_DRIVER
-        .contains(&&*words)
-        .then(|| words.join(" "))
-}
-
 const fn verb<V: Run>(
     name: &'static str,
     aliases: &'static [&'static str],
@@ -346,18 +316,6 @@ mod tests {
             };
             let all = parser().try_get_matches_from(&words);
             assert_eq!(told(read(&words)), told(all), "{line}");
-        }
-    }
-
-    #[test]
-    fn dry_run_leaves_out_verbs_that_there_are() {
-        let mut all = parser();
-        all.build();
-        for words in BESIDE_THE_DRIVER {
-            let mut command = &all;
-            for word in *words {
-                command = command.find_subcommand(word).unwrap();
-            }
         }
     }
 

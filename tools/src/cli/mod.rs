@@ -158,12 +158,6 @@ fn obey(personality: Personality, matches: &ArgMatches) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let mut answer = Answer::default();
-    if let Some(words) = commands::beside_the_driver(matches).filter(|_| session.is_dry()) {
-        talk(&format!(
-            "would {words}; what that would write is not looked at"
-        ));
-        return finish(personality, &session, answer, None);
-    }
     match (verb.run)(arguments, &session, &mut answer) {
         Ok(()) => finish(personality, &session, answer, None),
         Err(failure) => {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 use crate::quickstart;
 
 use super::commands::Run;
@@ -15,6 +15,10 @@ pub(super) struct Quickstart {}
 
 impl Run for Quickstart {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        if session.is_dry() {
+            quickstart::told().for_each(|line| talk(&line));
+            return Ok(());
+        }
         quickstart::tour(session.format(), answer)
     }
 }

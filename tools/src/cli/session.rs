@@ -205,6 +205,9 @@ impl Session {
 
     /// Shows the answer, unless that was done and there is nothing to add.
     pub(super) fn finish(&self, answer: Answer, failure: Option<&Failure>) -> io::Result<()> {
+        if self.globals.show_wire && self.connected.get().is_none() {
+            talk("sent: nothing, no driver was asked");
+        }
         if self.answered.get() && failure.is_none() {
             return Ok(());
         }

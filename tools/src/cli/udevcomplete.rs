@@ -5,7 +5,7 @@ use dm_core::error::DmError;
 use dm_linux::udev::{Cookie, MAGIC};
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 use crate::udev::cookie;
 
 use super::commands::Run;
@@ -20,11 +20,19 @@ pub(super) struct UdevComplete {
 }
 
 impl Run for UdevComplete {
-    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         // The upper half has flags in udev's environment. Nobody waits for the lower half 0.
         let base = self.cookie & 0xffff;
+        let value = u32::from(MAGIC) << 16 | base;
+        if session.is_dry() {
+            match base {
+                0 => talk("would do nothing: nobody waits for this cookie"),
+                _ => talk(&format!("would count the cookie {value:#x} down")),
+            }
+            return Ok(());
+        }
         if base != 0 {
-            let found = Cookie::find(u32::from(MAGIC) << 16 | base);
+            let found = Cookie::find(value);
             found
                 .and_then(|cookie| cookie.complete())
                 .map_err(DmError::from)?;

@@ -25,9 +25,9 @@ pub(super) struct UdevCompleteAll {
 }
 
 impl Run for UdevCompleteAll {
-    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let prefix = format!("{MAGIC} ({MAGIC:#x})");
-        if !self.yes && !is_confirmed(&prefix) {
+        if !session.is_dry() && !self.yes && !is_confirmed(&prefix) {
             answer.text = format!("Semaphores with keys prefixed by {prefix} NOT destroyed.\n");
             return Ok(());
         }
@@ -36,9 +36,15 @@ impl Run for UdevCompleteAll {
         for listed in Cookie::list().map_err(DmError::from)? {
             if listed.age() < age {
                 skipped += 1;
+            } else if session.is_dry() {
+                talk(&format!("would take the cookie {:#x} away", listed.cookie));
             } else if remove(&listed)? {
                 destroyed += 1;
             }
+        }
+        if session.is_dry() {
+            talk(&format!("would leave {skipped} others"));
+            return Ok(());
         }
         answer.text = format!(
             "{destroyed} semaphores with keys prefixed by {prefix} destroyed. {skipped} skipped.\n"

@@ -5,7 +5,7 @@ use dm_core::error::DmError;
 use dm_linux::udev::Cookie;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 
 use super::commands::Run;
 use super::session::Session;
@@ -15,7 +15,11 @@ use super::session::Session;
 pub(super) struct UdevCreateCookie {}
 
 impl Run for UdevCreateCookie {
-    fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+        if session.is_dry() {
+            talk("would make a cookie: a semaphore that commands with --udevcookie count");
+            return Ok(());
+        }
         let cookie = Cookie::create().map_err(DmError::from)?;
         answer.text = format!("{:#010X}\n", cookie.value()).replacen("0X", "0x", 1);
         answer.field("cookie", cookie.value());

@@ -5,7 +5,7 @@ use dm_core::error::{DmError, ErrorKind};
 use dm_linux::udev::{Cookie, Udev, release};
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 use crate::udev::cookie;
 
 use super::commands::Run;
@@ -26,6 +26,13 @@ impl Run for UdevReleaseCookie {
             .or(session.udev().cookie())
             .ok_or_else(|| Failure::usage("no udev transaction cookie given"))?;
         let timeout = session.udev().timeout();
+        if session.is_dry() {
+            let seconds = timeout.as_secs();
+            talk(&format!(
+                "would wait up to {seconds} s for the events of {value:#x}, and take the cookie away"
+            ));
+            return Ok(());
+        }
         let left = Cookie::find(value)
             .and_then(|cookie| release(cookie, timeout))
             .map_err(DmError::from)?;

@@ -47,6 +47,20 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How a step ends: with what came of it, or with what is wrong.
 type Step = Result<String, String>;
 
+/// What the tour would do.
+pub(crate) fn told() -> impl Iterator<Item = String> {
+    let folder = scratch();
+    [
+        format!(
+            "would make two images of {IMAGE_BYTES} bytes in a folder of its own in {}",
+            folder.display()
+        ),
+        "would map and serve them in this process, swap their tables under io, and look at the bytes".into(),
+        "would take all of it away again".into(),
+    ]
+    .into_iter()
+}
+
 /// Gives the tour. The first step that does not come out as it should ends it.
 pub(crate) fn tour(format: Format, answer: &mut Answer) -> Result<(), Failure> {
     let begun = Instant::now();

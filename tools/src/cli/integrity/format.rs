@@ -73,7 +73,7 @@ impl Run for Format {
 
 impl Format {
     fn format(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let disks = Disks::open(&self.place, Access::Write)?;
+        let disks = Disks::open(&self.place, Access::Write.of(session))?;
         if !self.force && disks.superblock().is_ok() {
             let reason = format!(
                 "{} has an integrity superblock",
@@ -94,6 +94,9 @@ impl Format {
             volume.make_tags(what, &Progress::new("tags", bytes, session.format()))?;
         }
         volume.sync()?;
+        if session.is_dry() {
+            return Ok(());
+        }
         describe(&volume.superblock, &self.place.device, answer);
         Ok(())
     }

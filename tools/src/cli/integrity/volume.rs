@@ -169,6 +169,15 @@ impl Volume {
     /// Makes the tags of what is there, or of zeroes, which are then there.
     pub(super) fn make_tags(&self, what: Tags, progress: &Progress) -> Result<(), Failure> {
         self.each_part(self.layout.provided().0, progress, |first, blocks, tags| {
+            if self.disks.meta.is_dry() {
+                if what == Tags::OfZeroes {
+                    let at = offset(self.layout.data(first).0)?;
+                    self.data().would_write(at, blocks.len() as u64);
+                }
+                let at = self.layout.tag(first);
+                self.disks.meta.would_write(at, tags.len() as u64);
+                return Ok(());
+            }
             match what {
                 Tags::OfZeroes => {
                     blocks.fill(0);
@@ -266,7 +275,8 @@ impl Volume {
 
     /// Makes durable what was written.
     pub(super) fn sync(&self) -> Result<(), Failure> {
-        self.data().sync().and_then(|()| self.disks.meta.sync())
+        let data = self.disks.data.as_ref().map_or(Ok(()), Image::sync);
+        data.and_then(|()| self.disks.meta.sync())
     }
 }
 

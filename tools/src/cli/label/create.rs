@@ -13,10 +13,11 @@ use dm_core::error::ErrorKind;
 use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 
 use super::super::commands::Run;
 use super::super::session::Session;
+use super::show::partitions;
 use super::{json, survey, unreadable};
 
 /// A label to be written.
@@ -121,6 +122,14 @@ impl Create {
             .read(at, &mut sector)
             .map_err(|errno| unreadable(&self.disk, errno))?;
         label.write(&mut sector, place).map_err(wrong)?;
+        if session.is_dry() {
+            let (disk, byte) = (self.disk.display(), at.0 * SECTOR_BYTES as u64);
+            let unwritten =
+                format!("would write {SECTOR_BYTES} bytes to {disk} from byte {byte} on");
+            talk(&format!("{unwritten}: a label"));
+            partitions(&label).lines().for_each(talk);
+            return Ok(());
+        }
         let store = || {
             let mut file = OpenOptions::new().write(true).open(&self.disk)?;
             file.seek(SeekFrom::Start(at.0 * SECTOR_BYTES as u64))?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use dm_core::disklabel::{Found, Mbr, Port};
+use dm_core::disklabel::{Found, Label, Mbr, Port};
 
 use crate::failure::Failure;
 use crate::output::Answer;
@@ -85,7 +85,13 @@ fn label_text(disk: &str, found: &Found) -> String {
     for (name, value) in names {
         let _ = writeln!(text, "{name}: {}", printable(&value));
     }
-    let _ = writeln!(text, "{} partitions:", label.partitions.len());
+    text.push_str(&partitions(label));
+    text
+}
+
+/// A label's partitions, a line each.
+pub(super) fn partitions(label: &Label) -> String {
+    let mut text = format!("{} partitions:\n", label.partitions.len());
     let _ = writeln!(text, "#        size      offset  fstype");
     for (letter, partition) in ('a'..).zip(&label.partitions) {
         if partition.size == 0 {

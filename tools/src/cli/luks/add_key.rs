@@ -33,7 +33,7 @@ pub(super) struct AddKey {
 
 impl Run for AddKey {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let (mut disk, mut luks) = self.volume.read(Access::Write)?;
+        let (mut disk, mut luks) = self.volume.read(Access::Write.of(session))?;
         let passphrase = self.source.read("A passphrase that opens", Ask::Once)?;
         let unlocked = luks.unlock(&mut disk, &passphrase, super::Slots::All);
         let unlocked = unlocked.map_err(failed)?;
@@ -43,6 +43,10 @@ impl Run for AddKey {
         let slot = self.new_key_slot;
         let slot = luks.add_key(&mut disk, &unlocked.key, &new, slot, &kdf, &mut random);
         let slot = slot.map_err(failed)?;
+        disk.finish()?;
+        if session.is_dry() {
+            return Ok(());
+        }
         session.note(|| format!("key slot {slot} opens the volume, too"));
         answer.field("slot", slot);
         Ok(())

@@ -1,16 +1,16 @@
 //! The device or file that a header is on.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dm_core::errno::Errno;
 use dm_core::format::luks::{Luks, Storage};
 
+use crate::cli::offline::image::Image;
 use crate::failure::Failure;
 use crate::output::talk;
+
+pub(super) use crate::cli::offline::image::Access;
 
 use super::failed;
 
@@ -27,15 +27,8 @@ pub(super) struct Volume {
 
 /// An open device or file.
 pub(super) struct Disk {
-    file: File,
+    image: Image,
     size: u64,
-}
-
-/// What is to be done with a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Read,
-    Write,
 }
 
 impl Volume {
@@ -57,30 +50,31 @@ impl Volume {
 
 impl Disk {
     pub(super) fn open(path: &Path, access: Access) -> Result<Disk, Failure> {
-        let open = || -> io::Result<Disk> {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(access == Access::Write)
-                .open(path)?;
-            let size = file.seek(SeekFrom::End(0))?;
-            Ok(Disk { file, size })
-        };
-        open().map_err(|error| Failure::io("open", path, &error))
+        let image = Image::open(path, access)?;
+        let size = image.size()?;
+        Ok(Disk { image, size })
+    }
+
+    /// In a dry run, says what would have been written.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        match self.image.is_dry() {
+            true => self.image.sync(),
+            // Each write was.
+            false => Ok(()),
+        }
     }
 
     /// Makes a file longer, so that a header fits.
-    pub(super) fn grow(&mut self, bytes: u64) -> io::Result<()> {
-        if self.size < bytes && self.file.metadata()?.is_file() {
-            self.file.set_len(bytes)?;
-            self.size = bytes;
-        }
+    pub(super) fn grow(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.image.extend(bytes)?;
+        self.size = self.image.size()?;
         Ok(())
     }
 }
 
 impl Storage for Disk {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<(), Errno> {
-        let read = self.file.read_exact_at(buffer, offset);
+        let read = self.image.read_at(offset, buffer);
         read.map_err(|error| Errno::from(&error))
     }
 
@@ -89,9 +83,9 @@ impl Storage for Disk {
         if end.is_none_or(|end| end > self.size) {
             return Err(Errno::ENOSPC);
         }
-        self.file
-            .write_all_at(bytes, offset)
-            .and_then(|()| self.file.sync_data())
+        self.image
+            .write_at(offset, bytes)
+            .and_then(|()| self.image.sync_data())
             .map_err(|error| Errno::from(&error))
     }
 

@@ -14,7 +14,7 @@ use super::super::session::Session;
 use super::below::{Below, Journal};
 use super::disk::{Access, Disk, Volume};
 use super::kdf::KdfChoice;
-use super::passphrase::{Ask, Source};
+use super::passphrase::{Ask, Passphrase, Source};
 use super::{failed, random};
 
 /// A header to be written.
@@ -68,12 +68,11 @@ const HEADER: u64 = 16 << 20;
 impl Run for Format {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let detached = self.volume.header.is_some();
-        let mut disk = Disk::open(self.volume.header(), Access::Write)?;
+        let mut disk = Disk::open(self.volume.header(), Access::Write.of(session))?;
         if detached {
-            disk.grow(HEADER)
-                .map_err(|error| Failure::io("write to", self.volume.header(), &error))?;
+            disk.grow(HEADER)?;
         }
-        self.may_write(&mut disk)?;
+        self.may_write(&mut disk, session)?;
         let data = match detached {
             true => Disk::open(&self.volume.device, Access::Read)?.size(),
             false => disk.size().saturating_sub(HEADER),
@@ -107,12 +106,21 @@ impl Run for Format {
             format.version = Version::One;
             format.sector_size = self.sector_size.unwrap_or(512);
         }
-        let passphrase = self.source.read("New passphrase", Ask::Twice)?;
         let version = if self.kind == Kind::Luks1 { 1 } else { 2 };
-        let kdf = self.kdf.kdf(version).map_err(failed)?;
+        let (passphrase, kdf) = match session.is_dry() {
+            // What is written is as long, whatever the passphrase is and costs.
+            true => (Passphrase::default(), self.kdf.quick()),
+            false => (
+                self.source.read("New passphrase", Ask::Twice)?,
+                self.kdf.kdf(version).map_err(failed)?,
+            ),
+        };
         let made = format.write_keyed(&mut disk, &passphrase, &kdf, &mut random);
         let (luks, key) = made.map_err(failed)?;
-        drop(disk);
+        disk.finish()?;
+        if session.is_dry() {
+            return Ok(());
+        }
         if let Some(tags) = &format.tags {
             let volume = luks.volume().map_err(failed)?;
             let below = Below {
@@ -124,6 +132,7 @@ impl Run for Format {
             let key = (!self.integrity_no_wipe).then_some(&key);
             answer.field("sectors", below.format(key, session)?);
         }
+        }
         answer.field("uuid", luks.uuid());
         answer.field("version", version);
         Ok(())
@@ -132,7 +141,7 @@ impl Run for Format {
 
 impl Format {
     /// A header is only written over with the user's word for it.
-    fn may_write(&self, disk: &mut Disk) -> Result<(), Failure> {
+    fn may_write(&self, disk: &mut Disk, session: &Session) -> Result<(), Failure> {
         let found = !matches!(Luks::read(disk), Err(LuksError::NotLuks));
         if !found || self.force {
             return Ok(());
@@ -143,7 +152,7 @@ impl Format {
             format!("{name} has a LUKS header; what it opens would be lost"),
         );
         let refused = refused.hint("--force writes over it");
-        if !io::stdin().is_terminal() {
+        if session.is_dry() || !io::stdin().is_terminal() {
             return Err(refused);
         }
         let mut stderr = io::stderr().lock();

@@ -78,6 +78,14 @@ impl KdfChoice {
         Ok(argon2(small(time), small(memory)))
     }
 
+    /// The least work, where nothing comes of it.
+    pub(super) fn quick(&self) -> Kdf {
+        Kdf::Pbkdf2 {
+            hash: self.hash.clone(),
+            iterations: ITERATIONS_LEAST,
+        }
+    }
+
     fn pbkdf2(&self) -> Result<Kdf, LuksError> {
         let pbkdf2 = |iterations| Kdf::Pbkdf2 {
             hash: self.hash.clone(),

@@ -28,7 +28,7 @@ pub(super) struct RemoveKey {
 
 impl Run for RemoveKey {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let (mut disk, mut luks) = self.volume.read(Access::Write)?;
+        let (mut disk, mut luks) = self.volume.read(Access::Write.of(session))?;
         let slot = match self.slot.key_slot {
             Some(slot) if self.force => slot,
             _ => {
@@ -46,6 +46,10 @@ impl Run for RemoveKey {
         }
         luks.remove_key(&mut disk, slot, &mut random)
             .map_err(failed)?;
+        disk.finish()?;
+        if session.is_dry() {
+            return Ok(());
+        }
         session.note(|| format!("key slot {slot} is gone"));
         answer.field("slot", slot);
         Ok(())

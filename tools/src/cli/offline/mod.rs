@@ -5,3 +5,4 @@ pub(super) mod image;
 pub(super) mod parallel;
 pub(super) mod progress;
 pub(super) mod text;
+pub(super) mod unwritten;

@@ -23,14 +23,17 @@ use dm_core::client::Dm;
 use dm_core::command::{Create, Load, Slot, SuspendOptions};
 use dm_core::devid::DevId;
 use dm_core::engine::Engine;
+use dm_core::error::ErrorKind;
 use dm_core::names::DmName;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::export::tls::Connector;
 use crate::failure::Failure;
-use crate::output::{Answer, json};
+use crate::keys;
+use crate::output::{Answer, json, talk};
 
+use super::check;
 use super::commands;
 use super::devices::name;
 use super::label_rule::LabelRule;
@@ -79,6 +82,9 @@ impl commands::Run for Run {
             engine.set_caching(Caching::Direct);
         }
         self.labels.check(&engine, &id, &table)?;
+        if session.is_dry() {
+            return self.rehearse(&engine, &name, table);
+        }
         let TableText {
             lines,
             places,
@@ -126,6 +132,37 @@ impl commands::Run for Run {
 }
 
 impl Run {
+    /// Says what would be served, if the engine takes the table.
+    fn rehearse(
+        &self,
+        engine: &Engine,
+        name: &DmName,
+        mut table: TableText,
+    ) -> Result<(), Failure> {
+        let targets = Dm::new(engine).targets()?;
+        let known = targets
+            .iter()
+            .map(|target| (target.name.as_str().to_owned(), target.version))
+            .collect();
+        check::all_right(&table, &known)?;
+        for line in &table.lines {
+            if targets.iter().all(|target| target.name != line.target) {
+                let reason = format!("the engine has no target {}", line.target);
+                return Err(Failure::because(ErrorKind::Unsupported, reason));
+            }
+        }
+        match self.ublk {
+            Some(Some(number)) => talk(&format!("would serve {name} as /dev/ublkb{number}")),
+            Some(None) => talk(&format!("would serve {name} as the next /dev/ublkbN")),
+            None => self.nbd.rehearse(name)?,
+        }
+        for line in &mut table.lines {
+            keys::hide_from_trace(line);
+            talk(&format!("  {line}"));
+        }
+        Ok(())
+    }
+
     fn serve(&self, engine: Engine, name: &DmName) -> Result<Served, Failure> {
         match self.ublk {
             Some(number) => {

@@ -17,6 +17,7 @@ use dm_core::nbd::Security;
 
 use crate::export::nbd::{self, Listener, Server, Service};
 use crate::failure::Failure;
+use crate::output::talk;
 use crate::runtime::{RuntimeDir, check_socket_path};
 
 use super::super::tls_args::TlsArgs;
@@ -92,6 +93,9 @@ impl NbdArgs {
             return Ok((listener.into(), place));
         }
         let socket = self.socket()?;
+        if self.socket.is_none() {
+            RuntimeDir::from_env()?.ensure()?;
+        }
         Ok((listen(&socket)?.into(), Place::Path(socket)))
     }
 
@@ -102,12 +106,25 @@ impl NbdArgs {
             }
             None => {
                 let dir = RuntimeDir::from_env()?;
-                dir.ensure()?;
                 dir.path().join(format!("run-{}.sock", process::id()))
             }
         };
         check_socket_path(&socket)?;
         Ok(socket)
+    }
+
+    /// Says what would be served.
+    pub(super) fn rehearse(&self, name: &DmName) -> Result<(), Failure> {
+        let security = match self.tls.read()? {
+            Some(_) => Security::Tls,
+            None => Security::Plain,
+        };
+        let uri = match self.listen {
+            Some(address) => nbd::tcp_uri(security, address, name),
+            None => nbd::unix_uri(security, &self.socket()?, name),
+        };
+        talk(&format!("would serve {name} as {uri}"));
+        Ok(())
     }
 }
 

@@ -19,6 +19,12 @@ impl Codes {
         self.each_round(volume, progress, |at, codes, _| self.image.write(at, codes))
     }
 
+    /// In a dry run: all codes would be written.
+    pub(super) fn would_make(&self) {
+        let bytes = self.fec.rounds() * self.fec.round_bytes() as u64;
+        self.image.would_write(self.offset, bytes);
+    }
+
     /// How many rounds have other codes than they should have.
     pub(super) fn compare(&self, volume: &Volume, progress: &Progress) -> Result<u64, Failure> {
         let wrong = AtomicU64::new(0);

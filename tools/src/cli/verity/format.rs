@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::output::Answer;
+use crate::output::{Answer, talk};
 
 use super::super::commands::Run;
 use super::super::session::Session;
@@ -46,11 +46,14 @@ impl Format {
     fn format(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let volume = Volume::open(
             (&self.data, Access::Read),
-            (&self.hashes, Access::Create),
+            (&self.hashes, Access::Create.of(session)),
             &self.layout,
             Layout::superblock,
         )?;
         volume.write_superblock(&self.layout)?;
+        if session.is_dry() {
+            return self.rehearse(&volume);
+        }
         let progress = Progress::new("hash", volume.bytes(0), session.format());
         let root = Hex(volume.build(&progress)?);
         drop(progress);
@@ -68,6 +71,20 @@ impl Format {
         }
         let (superblock, tree) = (&volume.superblock, &volume.tree);
         describe(superblock, tree, &self.hashes, Some(&root), answer);
+        Ok(())
+    }
+
+    /// Says what would be written behind the superblock.
+    fn rehearse(&self, volume: &Volume) -> Result<(), Failure> {
+        volume.would_build();
+        volume.sync()?;
+        if let Some(codes) = volume.codes(&self.codes, Access::DryCreate)? {
+            codes.would_make();
+            codes.image.sync()?;
+        }
+        if let Some(path) = &self.root_hash_file {
+            talk(&format!("would write the root hash to {}", path.display()));
+        }
         Ok(())
     }
 }

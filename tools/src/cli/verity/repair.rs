@@ -5,7 +5,7 @@ use dm_core::error::ErrorKind;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::{Answer, Format};
+use crate::output::{Answer, Format, talk};
 
 use super::super::commands::Run;
 use super::super::session::Session;
@@ -44,8 +44,8 @@ impl Run for Repair {
 
 impl Repair {
     fn repair(&self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let (mut volume, root) = self.whole.open(Access::Write)?;
-        let Some(codes) = volume.codes(&self.whole.codes, Access::Write)? else {
+        let (mut volume, root) = self.whole.open(Access::Write.of(session))?;
+        let Some(codes) = volume.codes(&self.whole.codes, Access::Write.of(session))? else {
             return Err(Failure::usage(
                 "without --fec-device there is nothing to repair by",
             ));
@@ -59,6 +59,10 @@ impl Repair {
         mend.tell(answer);
         if !mend.lost.is_empty() || !mend.padding.is_empty() {
             return Err(mend.lost_failure());
+        }
+        if session.is_dry() {
+            talk("would then write those codes anew that are not the blocks' own");
+            return Ok(());
         }
         let covered = codes.fec.blocks() << volume.tree.data_block().shift();
         let progress = Progress::new("codes", covered, session.format());

@@ -153,6 +153,14 @@ impl Volume {
         self.data.sync().and_then(|()| self.hashes.sync())
     }
 
+    /// In a dry run: all of the tree would be written.
+    pub(super) fn would_build(&self) {
+        for layer in 1..self.layers() {
+            let (image, offset) = self.place(layer, 0);
+            image.would_write(offset, self.bytes(layer));
+        }
+    }
+
     /// Opens the codes, if there are any.
     pub(super) fn codes(
         &self,
