@@ -1,7 +1,9 @@
 //! The one list of verbs: the parser, the help and the completions are made of it.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::failure::Failure;
@@ -27,7 +29,17 @@ pub(super) struct Verb {
     /// Adds its arguments to a parser.
     arguments: fn(Command) -> Command,
     /// Does it.
-    pub(super) run: fn(&ArgMatches, &Session, &mut Answer) -> Result<(), Failure>,
+    pub(super) run: fn(&mut ArgMatches, &Session, &mut Answer) -> Result<(), Failure>,
+}
+
+/// What a command line says.
+pub(super) struct Order {
+    /// What is to be done.
+    pub(super) verb: &'static Verb,
+    /// The options of every verb.
+    pub(super) globals: Globals,
+    /// The verb's own arguments. Nobody takes them apart once they are read: the process ends.
+    pub(super) arguments: ManuallyDrop<ArgMatches>,
 }
 
 /// A verb's arguments, which can be obeyed.
@@ -209,11 +221,12 @@ fn arguments<V: Run>(command: Command) -> Command {
 }
 
 fn obey<V: Run>(
-    matches: &ArgMatches,
+    matches: &mut ArgMatches,
     session: &Session,
     answer: &mut Answer,
 ) -> Result<(), Failure> {
-    let verb = V::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string()))?;
+    let verb = V::from_arg_matches_mut(matches);
+    let verb = verb.map_err(|error| Failure::usage(error.to_string()))?;
     verb.run(session, answer)
 }
 
@@ -237,9 +250,14 @@ pub(super) fn globals() -> Command {
 
 /// What a whole command line says. `words` start with the program's name.
 ///
-/// Most of a short verb's time would go into verbs that nobody typed. So those alone are looked at
-/// whose name is among the words; for whatever is no such line, with its help and suggestions, all.
-pub(super) fn read(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+/// Most of a short verb's time would go into verbs that nobody typed, and into telling a verb's parser
+/// what the one above it read. So a line that starts with a verb is first read by that verb's parser
+/// alone, and then by those whose names are among the words; for whatever is no such line, with its
+/// help and suggestions, there are all.
+pub(super) fn read(words: &[OsString]) -> Result<Order, clap::Error> {
+    if let Some(order) = read_alone(words) {
+        return Ok(order);
+    }
     let is_typed = |verb: &&Verb| {
         let names = verb.aliases.iter().chain([&verb.name]);
         words
@@ -249,7 +267,44 @@ pub(super) fn read(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
     };
     let typed = with(COMMANDS.iter().filter(is_typed)).disable_help_subcommand(true);
     let read = typed.try_get_matches_from(words);
-    read.or_else(|_| parser().try_get_matches_from(words))
+    let mut matches = read.or_else(|_| parser().try_get_matches_from(words))?;
+    let globals = Globals::from_arg_matches_mut(&mut matches)?;
+    let (name, arguments) = matches.remove_subcommand().unzip();
+    let verb = name.as_deref().and_then(verb_of);
+    let Some((verb, arguments)) = verb.zip(arguments) else {
+        return Err(parser().error(ErrorKind::MissingSubcommand, "no command is given"));
+    };
+    Ok(Order {
+        verb,
+        globals,
+        arguments: ManuallyDrop::new(arguments),
+    })
+}
+
+/// What a line says that starts with a verb which has no verbs beneath it, if it is right.
+fn read_alone(words: &[OsString]) -> Option<Order> {
+    let (program, words) = words.split_first()?;
+    let (verb, words) = words.split_first()?;
+    let verb = verb_of(verb.to_str()?)?;
+    let command = settings((verb.arguments)(globals()));
+    if command.has_subcommands() {
+        return None;
+    }
+    // It is as large as what it reads, and the process ends soon.
+    let mut command = ManuallyDrop::new(command);
+    let words = [program].into_iter().chain(words);
+    let mut arguments = command.try_get_matches_from_mut(words).ok()?;
+    let globals = Globals::from_arg_matches_mut(&mut arguments).ok()?;
+    Some(Order {
+        verb,
+        globals,
+        arguments: ManuallyDrop::new(arguments),
+    })
+}
+
+/// How every line is read.
+fn settings(command: Command) -> Command {
+    command.infer_long_args(true)
 }
 
 /// The parser of the whole command line.
@@ -265,7 +320,7 @@ fn with(verbs: impl Iterator<Item = &'static Verb>) -> Command {
             .aliases(verb.aliases.iter().copied())
             .defer(verb.arguments)
     });
-    globals()
+    settings(globals())
         .about("The portable device mapper")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(
@@ -276,7 +331,6 @@ fn with(verbs: impl Iterator<Item = &'static Verb>) -> Command {
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .infer_long_args(true)
         .max_term_width(100)
         .subcommands(verbs)
 }
@@ -304,18 +358,28 @@ mod tests {
             "",
             "reload a",
             "stats list -v",
+            "ls -v --json --backend linux",
+            "-v ls --json",
+            "ls --js --udevtimeout=7",
+            "ls --backend nosuch",
+            "info --version",
+            "reload a -h",
         ] {
             let words: Vec<OsString> = ["dmctl"]
                 .into_iter()
                 .chain(line.split_whitespace())
                 .map(OsString::from)
                 .collect();
-            let told = |read: Result<ArgMatches, clap::Error>| match read {
-                Ok(matches) => format!("{:?}", matches.subcommand_name()),
+            let told = |read: Result<(&str, Globals), clap::Error>| match read {
+                Ok((verb, globals)) => format!("{verb} {globals:?}"),
                 Err(error) => error.to_string(),
             };
-            let all = parser().try_get_matches_from(&words);
-            assert_eq!(told(read(&words)), told(all), "{line}");
+            let read = read(&words).map(|order| (order.verb.name, order.globals));
+            let all = parser().try_get_matches_from(&words).map(|matches| {
+                let verb = matches.subcommand_name().and_then(verb_of).unwrap();
+                (verb.name, Globals::from_arg_matches(&matches).unwrap())
+            });
+            assert_eq!(told(read), told(all), "{line}");
         }
     }
 

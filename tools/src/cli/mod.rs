@@ -74,7 +74,6 @@ mod wipe_table;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::ArgMatches;
 use clap::error::ErrorKind as ClapError;
 
 use crate::dumps;
@@ -101,7 +100,7 @@ pub fn main() -> ExitCode {
     if personality == Personality::Own {
         let words: Vec<OsString> = [program].into_iter().chain(arguments).collect();
         return match commands::read(&words) {
-            Ok(matches) => obey(personality, &matches),
+            Ok(order) => obey(personality, order),
             Err(error) => refuse(&error),
         };
     }
@@ -124,7 +123,7 @@ pub fn main() -> ExitCode {
                 .chain(words);
             let words: Vec<OsString> = words.map(OsString::from).collect();
             match commands::read(&words) {
-                Ok(matches) => obey(personality, &matches),
+                Ok(order) => obey(personality, order),
                 Err(error) => wrong(personality, &first_line(&error)),
             }
         }
@@ -146,19 +145,11 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
     "linux"
 };
 
-fn obey(personality: Personality, matches: &ArgMatches) -> ExitCode {
-    let Some((verb, arguments)) = matches
-        .subcommand()
-        .and_then(|(name, arguments)| commands::verb_of(name).map(|verb| (verb, arguments)))
-    else {
-        return ExitCode::from(2);
-    };
-    let session = match Session::new(matches, verb.name) {
-        Ok(session) => session,
-        Err(error) => return refuse(&error),
-    };
+fn obey(personality: Personality, order: commands::Order) -> ExitCode {
+    let (verb, mut arguments) = (order.verb, order.arguments);
+    let session = Session::new(order.globals, verb.name);
     let mut answer = Answer::default();
-    match (verb.run)(arguments, &session, &mut answer) {
+    match (verb.run)(&mut arguments, &session, &mut answer) {
         Ok(()) => finish(personality, &session, answer, None),
         Err(failure) => {
             let failure = failure.about(verb.name, None);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
+use clap::{ArgAction, Args};
 use dm_core::command::DeviceInfo;
 use dm_core::units::SectorCount;
 use dm_linux::mangle::Mode;
@@ -72,15 +72,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session for `verb` with the options in `matches`.
-    pub(super) fn new(matches: &ArgMatches, verb: &'static str) -> Result<Session, clap::Error> {
-        let globals = Globals::from_arg_matches(matches)?;
-        Ok(Session {
+    /// A session for `verb` with these options.
+    pub(super) fn new(globals: Globals, verb: &'static str) -> Session {
+        Session {
             globals,
             verb,
             connected: OnceCell::new(),
             answered: Cell::new(false),
-        })
+        }
     }
 
     /// The driver's commands.
