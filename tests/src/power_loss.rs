@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dm_core::blockdev::{Blocking, MemDev, RecordDev, Recorded};
 use dm_core::client::Dm;
 use dm_core::command::{RemoveMode, Slot};
-use dm_core::engine::Engine;
+use dm_core::engine::{Engine, OpenDevice};
 use dm_core::io::IoFlags;
 use dm_core::target::FlushMode;
 use dm_core::units::{Sector, SectorCount};
@@ -16,12 +16,16 @@ use crate::script::{create, name, open};
 
 /// Writes that are recorded.
 const WRITES: u32 = 60;
+/// A crypt on top of the device.
+const ABOVE: &str = "above";
 
 /// A device: `RESERVED TAG MODE OPTION…`.
 #[derive(Clone, Debug)]
 pub struct Life {
     options: String,
     block: u64,
+    /// The words of a crypt on top, `BELOW` being the device.
+    above: Option<String>,
 }
 
 /// What a workload did to the device below.
@@ -71,8 +75,20 @@ pub fn content(sectors: u64) -> Vec<u8> {
 impl Life {
     /// A device with these options, each of whose blocks has so many sectors.
     pub fn new(options: &str, block: u64) -> Life {
-        let options = options.to_owned();
-        Life { options, block }
+        Life {
+            options: options.to_owned(),
+            block,
+            above: None,
+        }
+    }
+
+    /// The same with a crypt on top, whose tags it keeps; in `words`, `BELOW` is the device.
+    #[must_use]
+    pub fn under(self, words: &str) -> Life {
+        Life {
+            above: Some(words.to_owned()),
+            ..self
+        }
     }
 
     /// As a table has them.
@@ -86,6 +102,17 @@ impl Life {
         let (fixed, options) = words.split_at(3);
         let (fixed, count, options) = (fixed.join(" "), options.len(), options.join(" "));
         format!("0 {sectors} integrity {dev} {fixed} {count} {options}")
+    }
+
+    /// Opens the device that a workload is for: `below`, or the crypt on top.
+    fn open(&self, engine: &Engine, below: &str, sectors: u64) -> OpenDevice {
+        let Some(words) = &self.above else {
+            return open(engine, below);
+        };
+        let words = words.replace("BELOW", &format!("/dev/mapper/{below}"));
+        let table = format!("0 {sectors} crypt {words}");
+        create(engine, ABOVE, &table).expect("the crypt is made");
+        open(engine, ABOVE)
     }
 
     /// Has `write` done to a device of so many sectors what the seed says. It returns how many records there
@@ -138,8 +165,13 @@ impl Life {
         let sectors = numbers(&engine, "probe")[1];
         remove(&engine, "probe");
         create(&engine, "filled", &self.table("data", sectors)).expect("the device is made");
-        let filled = open(&engine, "filled").write_at(Sector(0), &content(sectors), IoFlags::FUA);
+        let device = self.open(&engine, "filled", sectors);
+        let filled = device.write_at(Sector(0), &content(sectors), IoFlags::FUA);
         filled.expect("the device is written");
+        drop(device);
+        if self.above.is_some() {
+            remove(&engine, ABOVE);
+        }
         remove(&engine, "filled");
         let before = data.content();
 
@@ -150,7 +182,7 @@ impl Life {
         let engine = Engine::new();
         engine.attach("data", disk.clone());
         create(&engine, "cut", &self.table("data", sectors)).expect("the device is made");
-        let device = open(&engine, "cut");
+        let device = self.open(&engine, "cut", sectors);
         let mut fua = Rng::with_seed(seed + 1);
         let history = self.play(sectors, seed, |change| {
             let flags = match fua.u8(..10) {
@@ -268,8 +300,8 @@ impl Recording {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let mut all = vec![0; usize::try_from(self.sectors * 512).unwrap_or_default()];
-        let read = open(&engine, "back").read_at(Sector(0), &mut all);
-        read.map_err(said)?;
+        let device = self.life.open(&engine, "back", self.sectors);
+        device.read_at(Sector(0), &mut all).map_err(said)?;
         self.judge(upto, &all)
     }
 }

@@ -280,6 +280,8 @@ impl Target for Crypt {
 
     fn end_io(&self, io: &mut Io, result: IoResult) -> EndIo {
         if io.op() != IoOp::Read || result.is_err() || io.token() == DECRYPTED {
+            // They were for the device below.
+            io.set_tags(None);
             return EndIo::Done(result);
         }
         if io.data().length() > AT_ONCE && !self.params.options.no_read_workqueue {

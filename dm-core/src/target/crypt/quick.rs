@@ -8,6 +8,7 @@ use crate::units::SectorRange;
 
 use super::Crypt;
 use super::key::wipe_stack;
+use super::way::Cipher;
 
 std::thread_local! {
     /// What is written is encrypted here, since the user's bytes stay as they are.
@@ -15,12 +16,15 @@ std::thread_local! {
 }
 
 impl Crypt {
-    /// Does it, if there is a key, and the device beneath can do it so.
+    /// Does it, if there is a key and no tags, and the device beneath can do it so.
     pub(super) fn at_once(&self, range: SectorRange, part: Quick<'_>, haste: Haste) -> bool {
         let cipher = self.cipher.load();
-        let Some(cipher) = cipher.as_deref().filter(|_| self.is_aligned(range)) else {
+        let Some(Cipher::Plain(cipher)) = cipher.as_deref() else {
             return false;
         };
+        if !self.is_aligned(range) {
+            return false;
+        }
         let (number, at) = (self.number(range), self.place(range));
         let below = self.component.dev();
         match part {

@@ -160,7 +160,7 @@ pub(super) fn decrypt(
     io: &mut Io,
 ) -> Result<(), WrongTag> {
     let tags = io.take_tags().map(|tags| tags.gathered());
-    let mut tags = &tags.as_deref().unwrap_or_default()[..];
+    let mut tags = tags.as_deref().unwrap_or_default();
     let first = io.range().start().0;
     let IoData::Read(buffers) = io.data_mut() else {
         return Ok(());

@@ -133,32 +133,44 @@ const TAGGED: &[&str] = &[
     "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
      --integrity hmac-sha256 --sector-size 4096",
     "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
-     --integrity aead -c aes-gcm-random -s 256",
+     --integrity aead -c aes-gcm-random -s 256 --sector-size 4096",
     "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity poly1305",
     "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity hmac-sha256 \
-     -c aes-xts-random --sector-size 512",
+     -c aes-xts-random",
 ];
+
+/// Where they are: small, since all of one is written and read.
+const TAGGED_FILE: &str = "/tmp/luks-tags";
+const TAGGED_DISK: &str = "/dev/loop2";
+const TAGGED_BYTES: u64 = 17 << 20;
 
 /// Each opens what the other made, both devices are called alike, and all sectors can be read.
 pub(crate) fn volumes_with_tags_open_either_way() -> Result<(), String> {
     let pass = "/tmp/luks-pass";
     fs::write(pass, "a passphrase").map_err(|error| format!("{pass}: {error}"))?;
-    for format in TAGGED {
-        let done = run(&format!("{format} {DISK} --key-file {pass}"))
-            .and_then(|_| tagged_either_way(pass));
-        done.map_err(|reason| format!("{format}: {reason}"))?;
+    let made = fs::File::create(TAGGED_FILE).and_then(|file| file.set_len(TAGGED_BYTES));
+    made.map_err(|error| format!("{TAGGED_FILE}: {error}"))?;
+    run(&format!("losetup {TAGGED_DISK} {TAGGED_FILE}"))?;
+    let done = TAGGED.iter().try_for_each(|format| {
+        run(&format!("{format} {TAGGED_DISK} --key-file {pass}"))
+            .and_then(|_| tagged_either_way(pass))
+            .map_err(|reason| format!("{format}: {reason}"))
+    });
+    run(&format!("losetup -d {TAGGED_DISK}"))?;
+    for file in [TAGGED_FILE, pass] {
+        fs::remove_file(file).map_err(|error| format!("{file}: {error}"))?;
     }
-    fs::remove_file(pass).map_err(|error| format!("{pass}: {error}"))
+    done
 }
 
 fn tagged_either_way(pass: &str) -> Result<(), String> {
-    let ours = format!("dmctl --backend linux luks open {DISK} vault --key-file {pass}");
-    let theirs = format!("cryptsetup open {DISK} vault --key-file {pass}");
+    let ours = format!("dmctl --backend linux luks open {TAGGED_DISK} vault --key-file {pass}");
+    let theirs = format!("cryptsetup open {TAGGED_DISK} vault --key-file {pass}");
     let closes = [
         "dmctl --backend linux luks close vault",
         "cryptsetup close vault",
     ];
-    let dump = |program: &str| run(&format!("{program} {DISK}"));
+    let dump = |program: &str| run(&format!("{program} {TAGGED_DISK}"));
     equal(
         "dump",
         dump("dmctl luks dump")?.trim_end(),

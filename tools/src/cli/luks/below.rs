@@ -9,7 +9,7 @@ use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
 use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::error::{DmError, ErrorKind};
-use dm_core::format::integrity::{Flags, Superblock};
+use dm_core::format::integrity::Superblock;
 use dm_core::format::luks::{self, Luks, Storage as _, VolumeKey};
 use dm_core::io::IoFlags;
 use dm_core::names::{DmName, DmUuid};
@@ -59,7 +59,7 @@ fn uuid_below(luks: &Luks, name: &DmName) -> Result<DmUuid, Failure> {
 }
 
 impl Below<'_> {
-    /// The sectors that the device provides, as its superblock says.
+    /// What the device says of itself.
     fn superblock(&self) -> Result<Superblock, Failure> {
         let mut bytes = [0; SECTOR_BYTES];
         let at = self.volume.start * SECTOR_BYTES as u64;
@@ -72,14 +72,9 @@ impl Below<'_> {
     }
 
     /// The device's table.
-    fn line(&self, sectors: u64, mode: char, flags: Flags) -> Result<TableLine, Failure> {
-        let recalculate = match flags.contains(Flags::RECALCULATING) {
-            true => " recalculate",
-            false => "",
-        };
-        let options = 2 + usize::from(!recalculate.is_empty());
+    fn line(&self, sectors: u64, mode: char) -> Result<TableLine, Failure> {
         activate::line(&format!(
-            "0 {sectors} integrity {} {} {} {mode} {options} block_size:{} fix_padding{recalculate}",
+            "0 {sectors} integrity {} {} {} {mode} 2 block_size:{} fix_padding",
             activate::word(self.device)?,
             self.volume.start,
             self.tags.bytes,
@@ -95,11 +90,10 @@ impl Below<'_> {
         name: &DmName,
         mode: TableMode,
     ) -> Result<u64, Failure> {
-        let superblock = self.superblock()?;
-        let sectors = superblock.provided.0;
+        let sectors = self.superblock()?.provided.0;
         let journal = !self.journal.integrity_no_journal && !self.volume.no_journal;
         let letter = if journal { 'J' } else { 'D' };
-        let line = self.line(sectors, letter, superblock.flags)?;
+        let line = self.line(sectors, letter)?;
         let dm = session.dm()?;
         let mut create = Create::new(name.clone());
         create.uuid = Some(uuid_below(luks, name)?);
@@ -145,7 +139,7 @@ impl Below<'_> {
             dm.resume(name.clone(), SuspendOptions::default()).map(drop)
         };
         let block = u64::from(self.volume.sector_size) / SECTOR_BYTES as u64;
-        make(&below, self.line(block, 'D', Flags::empty())?)?;
+        make(&below, self.line(block, 'D')?)?;
         let (_, status) = dm.status(below.clone(), Slot::Active, FlushMode::NoFlush)?;
         let sectors = status
             .first()
@@ -156,7 +150,7 @@ impl Below<'_> {
         let Some(key) = key else {
             return Ok(sectors);
         };
-        make(&below, self.line(sectors, 'D', Flags::empty())?)?;
+        make(&below, self.line(sectors, 'D')?)?;
         make(
             &above,
             line(self.volume, key, Path::new("/dev/mapper/below"), 0, sectors)?,
@@ -180,9 +174,7 @@ impl Below<'_> {
         )?;
         let flushed = device.flush();
         flushed.map_err(|error| failed(luks::LuksError::Io(error.errno())))?;
-        drop(device);
-        dm.remove(above, RemoveMode::IfUnused)?;
-        dm.remove(below, RemoveMode::IfUnused)?;
+        // The devices go with their engine: without a journal, all is where it belongs.
         Ok(sectors)
     }
 }

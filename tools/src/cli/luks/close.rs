@@ -1,5 +1,9 @@
 //! `dmctl luks close`.
 
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::Duration;
+
 use clap::Args;
 use dm_core::command::Slot;
 use dm_core::error::ErrorKind;
@@ -12,6 +16,10 @@ use super::super::devices::name;
 use super::super::remove::How;
 use super::super::session::Session;
 use super::below::name_below;
+
+/// How often, and after which pauses, the device under a volume is tried.
+const TRIES: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A mapped volume to be taken away.
 #[derive(Debug, Args)]
@@ -44,7 +52,14 @@ impl Run for Close {
         };
         dm.remove(name, self.how.mode())?;
         if let Some(below) = below {
-            dm.remove(below, self.how.mode())?;
+            // Who ended the last request may hold the volume's table for a moment longer.
+            dm.remove_retrying(below, self.how.mode(), |tries| {
+                thread::sleep(PAUSE);
+                match tries < TRIES {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            })?;
         }
         Ok(())
     }

@@ -132,7 +132,6 @@ impl Run for Format {
             let key = (!self.integrity_no_wipe).then_some(&key);
             answer.field("sectors", below.format(key, session)?);
         }
-        }
         answer.field("uuid", luks.uuid());
         answer.field("version", version);
         Ok(())

@@ -100,7 +100,7 @@ impl Run for Open {
         create.uuid = Some(uuid);
         let created = dm
             .create(create)
-            .inspect_err(|_| take_away(&dm, below.as_ref()));
+            .inspect_err(|_| take_away(dm, below.as_ref()));
         created?;
         let load = Load::new(name.clone(), vec![line]);
         let load = if self.readonly {
@@ -119,7 +119,7 @@ impl Run for Open {
             }
             Err(error) => {
                 let undone = Dm::new(dm.backend()).remove(name.clone(), RemoveMode::IfUnused);
-                take_away(&dm, below.as_ref());
+                take_away(dm, below.as_ref());
                 let failure = Failure::from(error.about("luks open", Some(name.to_string())));
                 Err(match undone {
                     Err(_) => failure.hint(format!("take it away: dmctl remove {name}")),

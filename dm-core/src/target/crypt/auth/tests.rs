@@ -62,7 +62,9 @@ fn sealed_sectors_open_and_changed_ones_do_not() {
         for size in [512, 4096] {
             let sealer = sealer(text, *key, *tag, size);
             let (each, tag) = (size as usize, usize::from(*tag));
-            let plain: Vec<u8> = (0..3 * each).map(|at| (at % 253) as u8).collect();
+            let plain: Vec<u8> = (0..3 * each)
+                .map(|at| u8::try_from(at % 253).unwrap())
+                .collect();
             let (mut data, mut tags) = (plain.clone(), vec![0; 3 * tag]);
             let step = u64::from(size) / 512;
             sealer.seal(40 * step, &mut data, &mut tags).unwrap();
