@@ -326,10 +326,8 @@ fn new_superblock(
         }
     };
     if salted {
-        let random = std::fs::File::open("/dev/urandom");
-        let filled = random
-            .and_then(|mut random| std::io::Read::read_exact(&mut random, &mut superblock.salt));
-        filled.map_err(|error| other(format!("reading a salt: {error}")))?;
+        let filled = getrandom::fill(&mut superblock.salt);
+        filled.map_err(|error| other(format!("the system gives no random bytes: {error}")))?;
     }
     Ok((superblock, buffer))
 }

@@ -1,7 +1,5 @@
 //! `dmctl integrity format`.
 
-use std::path::Path;
-
 use clap::Args;
 use dm_core::error::ErrorKind;
 use dm_core::format::integrity::{Flags, Layout, Superblock, Wanted};
@@ -127,8 +125,7 @@ impl Format {
         let mut superblock =
             superblock.map_err(|error| Failure::because(ErrorKind::Invalid, error.to_string()))?;
         if salted {
-            let random = |error| Failure::io("read", Path::new("/dev/urandom"), &error);
-            fill_random(&mut superblock.salt).map_err(random)?;
+            fill_random(&mut superblock.salt)?;
         }
         Ok(superblock)
     }

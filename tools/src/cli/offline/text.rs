@@ -1,10 +1,12 @@
 //! Bytes as the command line and people write them.
 
 use std::fmt;
-use std::io;
 use std::str::FromStr;
 
+use dm_core::error::ErrorKind;
 use dm_core::hex;
+
+use crate::failure::Failure;
 
 /// Bytes in hexadecimal; `-` for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl fmt::Display for Hex {
 
 impl Uuid {
     /// One that no other device has.
-    pub(in crate::cli) fn random() -> io::Result<Uuid> {
+    pub(in crate::cli) fn random() -> Result<Uuid, Failure> {
         let mut bytes = [0; 16];
         fill_random(&mut bytes)?;
         // Version 4, of the usual variant.
@@ -82,8 +84,11 @@ fn digits(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Fills `bytes` from the system's source of randomness.
-pub(in crate::cli) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
-    getrandom::fill(bytes).map_err(io::Error::from)
+pub(in crate::cli) fn fill_random(bytes: &mut [u8]) -> Result<(), Failure> {
+    getrandom::fill(bytes).map_err(|error| {
+        let reason = format!("the system gives no random bytes: {error}");
+        Failure::because(ErrorKind::Io, reason)
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The options that say where things are and how they are hashed, named as veritysetup's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use dm_core::error::ErrorKind;
@@ -109,14 +109,13 @@ fn roots(text: &str) -> Result<Roots, &'static str> {
 impl Layout {
     /// The superblock that these options make, for data in `data`. What nobody gave is random.
     pub(super) fn superblock(&self, data: &Image, hashes: &Image) -> Result<Superblock, Failure> {
-        let random = |error| Failure::io("read", Path::new("/dev/urandom"), &error);
         let data_blocks = match self.data_blocks {
             Some(blocks) => blocks,
             None => self.all_data(data, hashes)? / self.data_block_size.bytes() as u64,
         };
         let uuid = match self.uuid {
             Some(uuid) => uuid,
-            None => Uuid::random().map_err(random)?,
+            None => Uuid::random()?,
         };
         let mut superblock = Superblock::new(uuid.0, data_blocks);
         superblock.hash_type = self.hash_type;
@@ -127,7 +126,7 @@ impl Layout {
             Some(Hex(salt)) => salt.clone(),
             None => {
                 let mut salt = vec![0; SALT_BYTES];
-                fill_random(&mut salt).map_err(random)?;
+                fill_random(&mut salt)?;
                 salt
             }
         };
