@@ -1,5 +1,6 @@
 //! `dmctl integrity open`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,7 +8,10 @@ use dm_core::command::{Load, Slot};
 use dm_core::error::ErrorKind;
 use dm_core::format::integrity::{Flags, Superblock, SuperblockError};
 use dm_core::target::FlushMode;
+use dm_core::typed::Device;
+use dm_core::typed::integrity::{self, Params};
 use dm_core::units::SECTOR_BYTES;
+use zeroize::Zeroizing;
 
 use crate::cli::offline::activate;
 use crate::cli::offline::image::{Access, Image};
@@ -17,7 +21,10 @@ use crate::output::Answer;
 use super::super::commands::Run;
 use super::super::devices::name;
 use super::super::session::Session;
-use super::options::{Key, Place};
+use super::options::{Place, algorithm, kernel_name};
+
+/// A line of a table, with its keys, is hardly longer.
+const TABLE_BYTES: usize = 16 << 10;
 
 /// A device to be made. Its options are named as integritysetup's.
 #[derive(Debug, Args)]
@@ -113,7 +120,11 @@ impl Open {
         let name = name(&self.name)?;
         let found = self.superblock()?;
         let load = |sectors: u64| -> Result<Load, Failure> {
-            let text = format!("0 {sectors} integrity {}", self.params(found.as_ref())?);
+            // As long as it may be, so that no key is left where it grew.
+            let mut text = Zeroizing::new(String::with_capacity(TABLE_BYTES));
+            let params = self.params(found.as_ref())?;
+            // Writing to a string succeeds.
+            let _ = write!(text, "0 {sectors} integrity {params}");
             let load = Load::new(name.clone(), vec![activate::line(&text)?]);
             Ok(match self.readonly {
                 true => load.read_only(),
@@ -162,87 +173,61 @@ impl Open {
     }
 
     /// The parameters of a table.
-    fn params(&self, found: Option<&Superblock>) -> Result<String, Failure> {
+    fn params(&self, found: Option<&Superblock>) -> Result<Params, Failure> {
         let place = &self.place;
         let (data, meta) = match &place.data_device {
             None => (&place.device, None),
             Some(data) => (data, Some(&place.device)),
         };
-        let mut options = Vec::new();
-        if let Some(meta) = meta {
-            options.push(format!("meta_device:{}", activate::word(meta)?));
-        }
-        if let Some(superblock) = found
-            && superblock.block_shift > 0
-        {
-            options.push(format!("block_size:{}", 512 << superblock.block_shift));
-        }
-        let flag = |on: bool, word: &str| on.then(|| word.to_owned());
-        fn value<T: ToString>(name: &str, value: Option<T>) -> Option<String> {
-            value.map(|value| format!("{name}:{}", value.to_string()))
-        }
-        let salted = match found {
+        let device = |path: &PathBuf| activate::path_text(path).map(Device::new);
+        let tag_size = found.map(|superblock| superblock.tag_size.into());
+        let mut params = Params::new(device(data)?, tag_size, self.mode.typed());
+        let (tags, journal) = (&self.tags, &self.journal);
+        let options = &mut params.options;
+        options.meta_device = meta.map(device).transpose()?;
+        options.block_size = found
+            .map(|superblock| 512 << superblock.block_shift)
+            .filter(|size| *size > 512);
+        options.recalculate = tags.integrity_recalculate;
+        options.reset_recalculate = tags.integrity_recalculate_reset;
+        options.legacy_recalculate = tags.integrity_legacy_recalculate;
+        options.allow_discards = tags.allow_discards;
+        options.journal_watermark = journal.journal_watermark;
+        options.commit_time = journal.journal_commit_time;
+        options.sectors_per_bit = self.mode.bitmap_sectors_per_bit;
+        options.bitmap_flush_interval = self.mode.bitmap_flush_time;
+        options.fix_padding = found.is_none();
+        options.fix_hmac = match found {
             Some(superblock) => superblock.flags.contains(Flags::FIXED_HMAC),
-            None => place.is_keyed() || self.journal.journal_integrity.is_some(),
+            None => place.is_keyed() || journal.journal_integrity.is_some(),
         };
-        let tags = &self.tags;
-        let all = [
-            flag(tags.integrity_recalculate, "recalculate"),
-            flag(tags.integrity_recalculate_reset, "reset_recalculate"),
-            flag(tags.integrity_legacy_recalculate, "legacy_recalculate"),
-            flag(tags.allow_discards, "allow_discards"),
-            value("journal_watermark", self.journal.journal_watermark),
-            value("commit_time", self.journal.journal_commit_time),
-            value("sectors_per_bit", self.mode.bitmap_sectors_per_bit),
-            value("bitmap_flush_interval", self.mode.bitmap_flush_time),
-            flag(found.is_none(), "fix_padding"),
-            flag(salted, "fix_hmac"),
-        ];
-        options.extend(all.into_iter().flatten());
-        let mut text = format!(
-            "{} 0 {} {} ",
-            activate::word(data)?,
-            found.map_or("-".to_owned(), |superblock| superblock.tag_size.to_string()),
-            self.mode.letter()
-        );
-        let journal = &self.journal;
-        let mac = (
+        let key = place.key()?;
+        let key = key.as_ref().map(|key| key.as_slice());
+        options.internal_hash = Some(algorithm(&place.kernel_name(), key));
+        let keyed = |name: &Option<String>, file: &Option<PathBuf>| {
+            let (Some(name), Some(file)) = (name, file) else {
+                return Ok::<_, Failure>(None);
+            };
+            let key = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
+            let key = Zeroizing::new(key);
+            Ok(Some(algorithm(&kernel_name(name), Some(&key))))
+        };
+        options.journal_crypt = keyed(&journal.journal_crypt, &journal.journal_crypt_key_file)?;
+        options.journal_mac = keyed(
             &journal.journal_integrity,
             &journal.journal_integrity_key_file,
-        );
-        let crypt = (&journal.journal_crypt, &journal.journal_crypt_key_file);
-        let keyed = [("journal_crypt", crypt), ("journal_mac", mac)];
-        let keyed: Vec<_> = keyed
-            .iter()
-            .filter_map(|(option, (name, file))| Some((*option, name.as_ref()?, file.as_ref()?)))
-            .collect();
-        text.push_str(&(options.len() + 1 + keyed.len()).to_string());
-        for option in &options {
-            text.push(' ');
-            text.push_str(option);
-        }
-        text.push_str(" internal_hash:");
-        text.push_str(&place.kernel_name());
-        if let Some(key) = place.key()? {
-            Key(&key).append(&mut text);
-        }
-        for (option, name, file) in keyed {
-            let key = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
-            let key = zeroize::Zeroizing::new(key);
-            text.push_str(&format!(" {option}:{}", super::options::kernel_name(name)));
-            Key(&key).append(&mut text);
-        }
-        Ok(text)
+        )?;
+        Ok(params)
     }
 }
 
 impl Mode {
-    fn letter(&self) -> char {
+    fn typed(&self) -> integrity::Mode {
         match () {
-            () if self.integrity_no_journal => 'D',
-            () if self.integrity_bitmap_mode => 'B',
-            () if self.integrity_recovery_mode => 'R',
-            () => 'J',
+            () if self.integrity_no_journal => integrity::Mode::Direct,
+            () if self.integrity_bitmap_mode => integrity::Mode::Bitmap,
+            () if self.integrity_recovery_mode => integrity::Mode::Recovery,
+            () => integrity::Mode::Journal,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use dm_core::format::integrity::{TagHash, tag_hash};
+use dm_core::typed::Secret;
+use dm_core::typed::integrity::Algorithm;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -76,18 +78,17 @@ pub(super) fn kernel_name(name: &str) -> String {
     }
 }
 
-/// A key as a table has it.
-pub(super) struct Key<'a>(pub(super) &'a [u8]);
-
-impl Key<'_> {
-    /// Puts it behind `text`.
-    pub(super) fn append(&self, text: &mut String) {
-        text.reserve(1 + 2 * self.0.len());
-        text.push(':');
-        for byte in self.0 {
+/// An algorithm as a table has it, with its key.
+pub(super) fn algorithm(name: &str, key: Option<&[u8]>) -> Algorithm {
+    let mut algorithm = Algorithm::named(name);
+    algorithm.key = key.map(|key| {
+        let mut digits = String::with_capacity(2 * key.len());
+        for byte in key {
             for half in [byte >> 4, byte & 15] {
-                text.push(char::from_digit(half.into(), 16).unwrap_or('0'));
+                digits.push(char::from_digit(half.into(), 16).unwrap_or('0'));
             }
         }
-    }
+        Secret::new(digits)
+    });
+    algorithm
 }

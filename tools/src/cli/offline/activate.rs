@@ -67,9 +67,14 @@ impl Close {
 
 /// A path as a table has it.
 pub(in crate::cli) fn word(path: &Path) -> Result<String, Failure> {
+    path_text(path).map(|text| EscapedWord(&text).to_string())
+}
+
+/// A path that a table can have.
+pub(in crate::cli) fn path_text(path: &Path) -> Result<String, Failure> {
     let whole = std::path::absolute(path).map_err(|error| Failure::io("find", path, &error))?;
     match whole.to_str() {
-        Some(text) => Ok(EscapedWord(text).to_string()),
+        Some(text) => Ok(text.to_owned()),
         None => Err(Failure::usage(format!(
             "{} is not UTF-8, and tables are",
             path.display()
