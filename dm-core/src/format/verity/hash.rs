@@ -8,13 +8,18 @@ use blake2::{Blake2b, Blake2s};
 use digest::Digest;
 use digest::consts::{U16, U20, U28, U32, U48, U64};
 
+use super::lanes::{sha384, sha512};
+
 /// A hash that verity can use.
 #[derive(Clone, Copy)]
 pub struct Algorithm {
     name: &'static str,
     size: usize,
-    salted: fn(HashType, &[u8]) -> Box<dyn BlockHash>,
+    salted: SaltedHash,
 }
+
+/// Makes a hash with its salt.
+type SaltedHash = fn(HashType, &[u8]) -> Box<dyn BlockHash>;
 
 /// How salt and block are hashed, and how digests lie in a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,13 +38,16 @@ pub trait BlockHash: Send + Sync {
     /// # Panics
     /// If `digest` has not the algorithm's length.
     fn digest(&self, block: &[u8], digest: &mut [u8]);
+
+    /// Tells the digest of each of several blocks of `size` bytes, by its number.
+    fn digests(&self, blocks: &[u8], size: usize, tell: &mut dyn FnMut(usize, &[u8]));
 }
 
 /// Every hash, by its name.
 pub const ALGORITHMS: &[Algorithm] = &[
     of::<sha2::Sha256>("sha256", 32),
-    of::<sha2::Sha512>("sha512", 64),
-    of::<sha2::Sha384>("sha384", 48),
+    by("sha512", 64, sha512),
+    by("sha384", 48, sha384),
     of::<sha2::Sha224>("sha224", 28),
     of::<sha1::Sha1>("sha1", 20),
     of::<sha3::Sha3_224>("sha3-224", 28),
@@ -105,7 +113,7 @@ impl HashType {
 }
 
 /// The state after what comes before a block, and what comes behind it.
-struct Salted<D> {
+pub(super) struct Salted<D> {
     before: D,
     behind: Vec<u8>,
 }
@@ -117,30 +125,45 @@ impl<D: Digest + Clone + Send + Sync> BlockHash for Salted<D> {
         state.update(&self.behind);
         digest.copy_from_slice(&state.finalize());
     }
+
+    fn digests(&self, blocks: &[u8], size: usize, tell: &mut dyn FnMut(usize, &[u8])) {
+        for (number, block) in blocks.chunks_exact(size).enumerate() {
+            let mut state = self.before.clone();
+            state.update(block);
+            state.update(&self.behind);
+            tell(number, &state.finalize());
+        }
+    }
 }
 
 const fn of<D: Digest + Clone + Send + Sync + 'static>(
     name: &'static str,
     size: usize,
 ) -> Algorithm {
-    Algorithm {
-        name,
-        size,
-        salted: salted::<D>,
-    }
+    by(name, size, salted::<D>)
 }
 
-fn salted<D: Digest + Clone + Send + Sync + 'static>(
+const fn by(name: &'static str, size: usize, salted: SaltedHash) -> Algorithm {
+    Algorithm { name, size, salted }
+}
+
+pub(super) fn salted<D: Digest + Clone + Send + Sync + 'static>(
     hash_type: HashType,
     salt: &[u8],
 ) -> Box<dyn BlockHash> {
-    let mut before = D::new();
-    let mut behind = Vec::new();
-    match hash_type {
-        HashType::Normal => before.update(salt),
-        HashType::ChromeOs => behind.extend_from_slice(salt),
+    Box::new(Salted::<D>::new(hash_type, salt))
+}
+
+impl<D: Digest> Salted<D> {
+    pub(super) fn new(hash_type: HashType, salt: &[u8]) -> Salted<D> {
+        let mut before = D::new();
+        let mut behind = Vec::new();
+        match hash_type {
+            HashType::Normal => before.update(salt),
+            HashType::ChromeOs => behind.extend_from_slice(salt),
+        }
+        Salted { before, behind }
     }
-    Box::new(Salted { before, behind })
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 mod block_size;
 mod fec;
 mod hash;
+#[cfg_attr(not(all(feature = "std", target_arch = "x86_64")), path = "narrow.rs")]
+mod lanes;
 mod superblock;
 mod tree;
 

@@ -189,10 +189,10 @@ impl Tree {
         first: usize,
         blocks: &mut [u8],
     ) {
-        for (place, block) in (first..).zip(below.chunks_exact(size.bytes())) {
-            let offset = self.offset(place);
-            hash.digest(block, &mut blocks[offset..offset + self.digest_size]);
-        }
+        hash.digests(below, size.bytes(), &mut |number, digest| {
+            let offset = self.offset(first + number);
+            blocks[offset..offset + self.digest_size].copy_from_slice(digest);
+        });
     }
 
     /// Where the digest of place `place` lies in blocks that follow each other.

@@ -13,6 +13,9 @@ use crate::cli::offline::progress::Progress;
 /// Bytes that are read at a time: they stay in the cache of a processor until they are hashed.
 const PIECE: usize = 256 << 10;
 
+/// Blocks that are read at a time at least: some hashes are made of so many at once.
+const TOGETHER: usize = 16;
+
 /// Bytes of a layer that a processor takes at a time, at least a block of the layer above.
 const PART: u64 = 2 << 20;
 
@@ -121,7 +124,7 @@ impl Volume {
         above: &mut [u8],
     ) -> Result<(), Failure> {
         let size = self.block_size(layer);
-        let at_a_time = (PIECE / size.bytes()).max(1);
+        let at_a_time = (PIECE / size.bytes()).max(TOGETHER);
         let mut piece = vec![0; at_a_time.min(count) * size.bytes()];
         for place in (0..count).step_by(at_a_time) {
             let piece = &mut piece[..at_a_time.min(count - place) * size.bytes()];
