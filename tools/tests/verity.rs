@@ -333,3 +333,73 @@ fn wrong_words_and_files_are_refused() {
     let error = home.fails(2, &["verity", "verify", "data", "hash", "00ff"]);
     assert!(error.contains("32"), "{error}");
 }
+
+/// What openssl makes is what kernels take.
+#[cfg(feature = "tls")]
+#[test]
+fn root_hash_is_signed_by_the_key_or_refused() {
+    let home = Home::new();
+    data(&home, 40 * 4096);
+    let Some(_) = find("openssl") else {
+        return;
+    };
+    let said = home.json(&["verity", "format", "data", "hash"]);
+    let root = said["root_hash"].as_str().unwrap();
+    let openssl = |words: &str| {
+        let mut openssl = find("openssl").unwrap();
+        run(openssl
+            .current_dir(home.path())
+            .args(words.split_whitespace()));
+    };
+    for who in ["alice", "bob"] {
+        openssl(&format!(
+            "req -x509 -newkey rsa:2048 -nodes -subj /CN={who} -keyout {who}.key -out {who}.pem -days 1"
+        ));
+    }
+    openssl("x509 -in alice.pem -outform der -out alice.der");
+    let sign = |text: &str, to: &str, more: &str| {
+        fs::write(home.path().join("root.txt"), text).unwrap();
+        openssl(&format!(
+            "smime -sign -binary -in root.txt -signer alice.pem -inkey alice.key -outform der -out {to} {more}"
+        ));
+    };
+    sign(root, "signed", "-noattr -nocerts");
+    sign(root, "with-all", "");
+    sign("0011", "of-another", "-noattr");
+    let verify = |signature: &str, key: &str| {
+        let signature = format!("--root-hash-signature={signature}");
+        let key = format!("--key={key}");
+        home.run(&["verity", "verify", "data", "hash", root, &signature, &key])
+    };
+    for (signature, key) in [
+        ("signed", "alice.pem"),
+        ("signed", "alice.der"),
+        ("with-all", "alice.pem"),
+    ] {
+        let ended = verify(signature, key);
+        assert_eq!(ended.code, Some(0), "{signature}, {key}: {}", ended.stderr);
+    }
+    for (signature, key, reason) in [
+        ("signed", "bob.pem", "not signed by bob.pem"),
+        ("with-all", "bob.pem", "not signed by bob.pem"),
+        ("of-another", "alice.pem", "not signed by alice.pem"),
+        ("data", "alice.pem", "no PKCS #7 signature"),
+        ("signed", "hash", "no certificate"),
+    ] {
+        let ended = verify(signature, key);
+        assert_eq!(ended.code, Some(1), "{signature}, {key}");
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+    let error = home.fails(
+        2,
+        &["verity", "verify", "data", "hash", root, "--key=alice.pem"],
+    );
+    assert!(error.contains("--root-hash-signature"), "{error}");
+    // A device is made of what is signed alone.
+    let open = ["verity", "open", "data", "proven", "hash", root];
+    let by = |key| [&open[..], &["--root-hash-signature=signed", key]].concat();
+    let error = home.fails(1, &by("--key=bob.pem"));
+    assert!(error.contains("not signed by bob.pem"), "{error}");
+    home.ok(&by("--key=alice.pem"));
+    home.ok(&["verity", "close", "proven"]);
+}

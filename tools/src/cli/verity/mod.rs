@@ -7,6 +7,7 @@ mod layout;
 mod open;
 mod repair;
 mod scan;
+mod signature;
 mod verify;
 mod volume;
 

@@ -14,6 +14,7 @@ use super::super::commands::Run;
 use super::super::session::Session;
 use super::layout::{CodesPlace, Layout};
 use super::repair::Mend;
+use super::signature::Signed;
 use super::volume::Volume;
 use crate::cli::offline::image::Access;
 use crate::cli::offline::progress::Progress;
@@ -52,10 +53,12 @@ pub(super) struct Root {
     /// A file with the root hash
     #[arg(long, value_name = "FILE", conflicts_with = "root_hash")]
     root_hash_file: Option<PathBuf>,
+    #[command(flatten)]
+    signed: Signed,
 }
 
 impl Root {
-    /// Its bytes, which must be a digest of `volume`'s hash.
+    /// Its bytes, which must be a digest of `volume`'s hash, and signed, if a signature is given.
     pub(super) fn of(&self, volume: &Volume) -> Result<Vec<u8>, Failure> {
         let Hex(root) = match (&self.root_hash, &self.root_hash_file) {
             (Some(root), _) => root.clone(),
@@ -64,7 +67,11 @@ impl Root {
         };
         let size = volume.tree.digest_size();
         match root.len() == size {
-            true => Ok(root),
+            true => {
+                let root = Hex(root);
+                self.signed.check(&root)?;
+                Ok(root.0)
+            }
             false => Err(Failure::usage(format!(
                 "the root hash has {} bytes, and those of {} have {size}",
                 root.len(),
