@@ -179,6 +179,71 @@ fn superblock_is_shown_as_veritysetup_shows_it() {
     assert_eq!(json["data_blocks"], 40);
 }
 
+/// A byte of the superblock and a bit in it: each field, reserved bytes among them.
+const FIELDS: &[(usize, u8)] = &[
+    (0, 0),
+    (7, 1),
+    (8, 1),
+    (11, 7),
+    (12, 0),
+    (12, 1),
+    (15, 7),
+    (16, 3),
+    (31, 0),
+    (32, 1),
+    (38, 0),
+    (40, 5),
+    (64, 0),
+    (65, 4),
+    (65, 5),
+    (67, 7),
+    (68, 0),
+    (69, 4),
+    (72, 0),
+    (72, 3),
+    (74, 0),
+    (79, 7),
+    (80, 0),
+    (80, 5),
+    (81, 0),
+    (81, 7),
+    (82, 0),
+    (87, 7),
+    (88, 0),
+    (119, 7),
+    (120, 0),
+    (343, 7),
+    (344, 0),
+    (511, 7),
+];
+
+#[test]
+fn flipped_superblock_is_taken_or_refused_as_by_veritysetup() {
+    let home = Home::new();
+    let Some(_) = veritysetup(&home) else {
+        return;
+    };
+    data(&home, 40 * 4096);
+    let said = home.json(&["verity", "format", "data", "hash"]);
+    let root = said["root_hash"].as_str().unwrap();
+    let whole = fs::read(home.path().join("hash")).unwrap();
+    let mut taken = 0;
+    for (at, bit) in FIELDS {
+        let mut bytes = whole.clone();
+        bytes[*at] ^= 1 << bit;
+        fs::write(home.path().join("hash"), bytes).unwrap();
+        let mut theirs = veritysetup(&home).unwrap();
+        let theirs = theirs.args(["verify", "data", "hash", root]).output();
+        let theirs = theirs.unwrap().status.success();
+        let ours = home.run(&["verity", "verify", "data", "hash", root]);
+        let what = format!("byte {at} bit {bit}: {}", ours.stderr);
+        assert_eq!(ours.code == Some(0), theirs, "{what}");
+        taken += usize::from(theirs);
+    }
+    // The uuid, and what is reserved.
+    assert!((3..=9).contains(&taken), "{taken}");
+}
+
 #[test]
 fn data_and_tree_share_a_device() {
     let home = Home::new();
