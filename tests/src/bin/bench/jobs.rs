@@ -17,6 +17,7 @@ use super::load::{Content, Load, Order};
 use super::opens::Cost;
 use super::pattern::{self, BLOCK};
 use super::server::{Disk, Kind, Server, Shape};
+use super::trees::Work;
 use super::vault::Vault;
 
 /// A row of the table.
@@ -40,6 +41,8 @@ pub(crate) enum Client {
     InProcess,
     /// No server: programs that open a volume.
     Opening(Cost),
+    /// No server: programs that make or check trees.
+    Proving(Work),
 }
 
 /// What one run gave.
@@ -177,6 +180,42 @@ pub(crate) const JOBS: &[Job] = &[
         Client::Opening(Cost::Pbkdf2),
         &[],
     ),
+    job(
+        "verity-format",
+        "verity format, sha256, 4 KiB blocks; a request is a MiB",
+        Client::Proving(Work::Format("sha256")),
+        &[],
+    ),
+    job(
+        "verity-verify",
+        "verity verify of the same",
+        Client::Proving(Work::Verify("sha256")),
+        &[],
+    ),
+    job(
+        "verity-format-sha512",
+        "verity format, sha512",
+        Client::Proving(Work::Format("sha512")),
+        &[],
+    ),
+    job(
+        "verity-verify-sha512",
+        "verity verify of the same",
+        Client::Proving(Work::Verify("sha512")),
+        &[],
+    ),
+    job(
+        "verity-codes",
+        "verity's codes of 2 roots alone, as format makes them",
+        Client::Proving(Work::Codes(2)),
+        &[],
+    ),
+    job(
+        "verity-codes-24",
+        "the same of 24 roots",
+        Client::Proving(Work::Codes(24)),
+        &[],
+    ),
 ];
 
 const fn job(
@@ -297,7 +336,7 @@ impl Bench {
                 load.run(server.socket(), content)?
             }
             Client::Nbdcopy(command) => self.nbdcopy(&server, command, kind)?,
-            Client::InProcess | Client::Opening(_) => {
+            Client::InProcess | Client::Opening(_) | Client::Proving(_) => {
                 return Err(io::Error::other("it has no server"));
             }
         };

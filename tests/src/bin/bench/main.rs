@@ -11,6 +11,7 @@ mod load;
 mod opens;
 mod pattern;
 mod server;
+mod trees;
 mod vault;
 
 use std::io;
@@ -145,6 +146,7 @@ fn row(bench: &mut Bench, job: &Job, rounds: usize) -> io::Result<()> {
         samples.push(match job.client {
             Client::InProcess => bench.in_process()?.into(),
             Client::Opening(cost) => opens::run(&bench.disk.folder, cost)?.into(),
+            Client::Proving(work) => trees::run(&bench.disk.folder, bench.disk.size, work)?.into(),
             _ => job
                 .servers
                 .iter()
@@ -155,6 +157,7 @@ fn row(bench: &mut Bench, job: &Job, rounds: usize) -> io::Result<()> {
     match job.client {
         Client::InProcess => names = ["engine", "pread"].map(String::from).into(),
         Client::Opening(_) => names = opens::NAMES.map(String::from).into(),
+        Client::Proving(_) => names = trees::NAMES.map(String::from).into(),
         _ => {}
     }
     let column = |at: usize, of: fn(&Sample) -> f64| {

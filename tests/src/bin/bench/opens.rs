@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -85,27 +85,28 @@ impl Drop for Volume {
     }
 }
 
-/// One run of a program: opens a second, its processor time, and no peak.
-fn timed(command: &mut Command) -> io::Result<Sample> {
+/// One run of a program: runs a second, its processor time, and no peak; and what it wrote.
+pub(crate) fn timed(command: &mut Command) -> io::Result<(Sample, Output)> {
     let spent = || -> io::Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let micros = (usage.user_time() + usage.system_time()).num_microseconds();
         Ok(Duration::from_micros(micros.unsigned_abs()))
     };
     let (before, start) = (spent()?, Instant::now());
-    succeeded(command)?;
+    let output = succeeded(command)?;
     let time = start.elapsed();
-    Ok(Sample {
+    let sample = Sample {
         rate: 1.0 / time.as_secs_f64(),
         cpu: (spent()? - before).as_secs_f64() * 1e6,
         peak: 0,
-    })
+    };
+    Ok((sample, output))
 }
 
 /// One opening by each.
 pub(crate) fn run(folder: &Path, cost: Cost) -> io::Result<[Sample; 2]> {
     let volume = Volume::make(folder, cost)?;
-    let ours =
+    let (ours, _) =
         timed(&mut volume.dmctl(&["luks", "open", "disk.img", "vault", "--key-file", "pass"]))?;
     succeeded(&mut volume.dmctl(&["luks", "close", "vault"]))?;
     let mut cryptsetup = Command::new("cryptsetup");
@@ -116,6 +117,6 @@ pub(crate) fn run(folder: &Path, cost: Cost) -> io::Result<[Sample; 2]> {
         "--key-file",
         "pass",
     ]);
-    let theirs = timed(cryptsetup.current_dir(&volume.folder))?;
+    let (theirs, _) = timed(cryptsetup.current_dir(&volume.folder))?;
     Ok([ours, theirs])
 }
