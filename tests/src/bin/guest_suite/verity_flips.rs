@@ -23,7 +23,7 @@ const BLOCK: u32 = 512;
 const BLOCKS: u64 = 1024;
 
 /// Blocks of one request, as long as they are right.
-const RUN: u64 = 32;
+const RUN: usize = 32;
 
 /// What is flipped in an image: bits of data, of each level from the lowest, of codes, and whether those of data
 /// lie in few codewords.
@@ -221,13 +221,13 @@ fn seen(disk: &mut impl Disk) -> Result<String, String> {
             sum = sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte);
         }
     };
-    let mut bytes = vec![0; size * RUN as usize];
-    for first in (0..BLOCKS).step_by(RUN as usize) {
+    let mut bytes = vec![0; size * RUN];
+    for first in (0..BLOCKS).step_by(RUN) {
         if disk.read(first, &mut bytes).is_ok() {
             add(&bytes);
             continue;
         }
-        for block in first..first + RUN {
+        for block in first..first + RUN as u64 {
             let bytes = &mut bytes[..size];
             match disk.read(block, bytes) {
                 Ok(()) => add(bytes),
