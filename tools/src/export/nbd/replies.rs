@@ -31,7 +31,7 @@ const SLICES_MAX: usize = 1000;
 const ENOUGH: usize = 256 << 10;
 
 /// Replies without data that are sent at once: the client makes its next writes while these are done.
-const RIPE: usize = 16;
+const RIPE: usize = 32;
 
 /// Room for replies before they are sent.
 const CAPACITY: usize = 512 << 10;
