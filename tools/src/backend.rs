@@ -127,7 +127,8 @@ impl Connected {
         Connected::new(backend, described, Place::Kernel, layers)
     }
 
-    fn new(
+    /// A driver's commands behind these layers.
+    pub(crate) fn new(
         backend: impl Backend + 'static,
         described: String,
         place: Place,

@@ -57,7 +57,11 @@ impl Failure {
         match failures.next() {
             None => Ok(()),
             Some(mut first) => {
-                first.0.more.extend(failures);
+                // What a driver lacks, it lacks for all devices.
+                let again = first.error().reason();
+                let lacks = first.error().kind == ErrorKind::Unsupported;
+                let others = failures.filter(|other| !lacks || other.error().reason() != again);
+                first.0.more.extend(others);
                 Err(first)
             }
         }
@@ -83,6 +87,11 @@ impl Failure {
     /// The error.
     pub(crate) fn error(&self) -> &DmError {
         &self.0.error
+    }
+
+    /// Whether nothing is known that may help.
+    pub(crate) fn is_without_hints(&self) -> bool {
+        self.0.hints.is_empty()
     }
 
     /// Whether the command line is wrong.

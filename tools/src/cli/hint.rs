@@ -102,6 +102,26 @@ impl Session {
         failure
     }
 
+    /// The same failure; where it is that the driver lacks something, with what there is instead.
+    pub(super) fn with_alternative(&self, failure: Failure) -> Failure {
+        let kind = failure.error().kind;
+        let target = kind == ErrorKind::InvalidTable && self.verb() == "wipe_table";
+        let lacks = (kind == ErrorKind::Unsupported || target) && failure.is_without_hints();
+        match (self.driver().filter(|_| lacks), self.verb()) {
+            (Some("netbsd"), "remove_all") => {
+                failure.hint("dmctl remove takes the devices it names")
+            }
+            (Some("netbsd"), "remove") => failure.hint("dmctl remove once nobody has it open"),
+            (Some("netbsd"), "wait") => failure.hint("dmctl watch shows what happens to devices"),
+            (Some("netbsd"), "rename") => failure.hint("dmctl create -u gives a device its uuid"),
+            (Some("netbsd"), _) => {
+                failure.hint("--backend engine has it, and serves its devices over NBD")
+            }
+            (Some("linux"), _) => failure.hint("a newer kernel may have it, as --backend engine"),
+            _ => failure,
+        }
+    }
+
     fn in_kernel(&self) -> bool {
         self.place().is_ok_and(|place| *place == Place::Kernel)
     }

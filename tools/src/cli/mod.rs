@@ -7,6 +7,8 @@
 //! with `--json` into the document on stdout as `error` too, so that a program reads one place.
 
 mod apply;
+#[cfg(test)]
+mod backends;
 mod check;
 mod clear;
 mod columns;
@@ -152,7 +154,7 @@ fn obey(personality: Personality, order: commands::Order) -> ExitCode {
     match (verb.run)(&mut arguments, &session, &mut answer) {
         Ok(()) => finish(personality, &session, answer, None),
         Err(failure) => {
-            let failure = failure.about(verb.name, None);
+            let failure = session.with_alternative(failure.about(verb.name, None));
             finish(personality, &session, answer, Some(&failure))
         }
     }

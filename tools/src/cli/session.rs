@@ -82,6 +82,19 @@ impl Session {
         }
     }
 
+    /// The same, with a driver that is there already.
+    #[cfg(test)]
+    pub(super) fn over(mut self, connected: Connected) -> Session {
+        self.connected = connected.into();
+        self
+    }
+
+    /// The driver, for the next session.
+    #[cfg(test)]
+    pub(super) fn take(self) -> Option<Connected> {
+        self.connected.into_inner()
+    }
+
     /// The driver's commands.
     pub(super) fn dm(&self) -> Result<&Driver, Failure> {
         self.connected().map(|connected| &connected.dm)
@@ -115,6 +128,12 @@ impl Session {
         let connected = self.globals.backend.connect(&self.globals.udev, layers)?;
         self.note(|| format!("backend: {}", connected.described));
         Ok(self.connected.get_or_init(|| connected))
+    }
+
+    /// What the driver calls itself, if one was asked.
+    pub(super) fn driver(&self) -> Option<&'static str> {
+        let connected = self.connected.get()?;
+        Some(connected.dm.capabilities().driver)
     }
 
     /// How the user wants udev to be gone about.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use dm_core::devid::DevId;
+use dm_core::error::ErrorKind;
 use dm_core::typed::Text;
 use dm_core::typed::stats::{Counters, Create, Direction, Message, Print};
 use dm_core::units::{SECTOR_BYTES, Sector};
@@ -168,7 +169,10 @@ impl Watched<'_> {
                         });
                     }
                 }
-                Err(error) if are_said => return Err(error.into()),
+                // What no device can is said of the first.
+                Err(error) if are_said || error.kind == ErrorKind::Unsupported => {
+                    return Err(error.into());
+                }
                 Err(_) => {}
             }
         }
