@@ -78,6 +78,12 @@ impl Component {
     pub fn number(&self) -> DevNo {
         self.0.number
     }
+
+    /// Whether there is no other clone.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// As a table line says it, escaped.

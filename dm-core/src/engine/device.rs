@@ -2,12 +2,13 @@
 
 mod open;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use crate::command::{DeviceInfo, Geometry, Slot, SuspendOptions};
-use crate::component::TableMode;
+use crate::component::{Component, TableMode};
 use crate::device::{Action, Event, Refusal, State, next};
 use crate::devid::DevNo;
 use crate::errno::Errno;
@@ -198,9 +199,8 @@ impl Core {
         slots.step(event)?;
         slots.begun |= table.is_some();
         let old = std::mem::replace(&mut slots.inactive, table);
-        // A table closes its devices, which takes their locks.
         drop(slots);
-        drop(old);
+        old.into_iter().for_each(|table| self.close(table));
         Ok(())
     }
 
@@ -284,9 +284,7 @@ impl Core {
         }
         resumed(next.as_deref());
         self.release();
-        if let Some(old) = old {
-            close(old);
-        }
+        old.into_iter().for_each(|table| self.close(table));
         swapped.map(|_| ())
     }
 
@@ -408,6 +406,25 @@ impl Core {
         lock(&self.slots).open_count == 0
     }
 
+    /// Closes the devices of a table that no request can reach any more, which takes their locks.
+    ///
+    /// Who is on the way out, shows the table or works for it has some of it for a moment yet. That is
+    /// waited for, so that what the table stood on, and no other table of this device does, is not in
+    /// use any more when this is over, as in the kernel.
+    fn close(&self, table: Arc<Table>) {
+        let end = Instant::now() + Duration::from_secs(1);
+        let tables: Vec<Arc<Table>> = self.tables().collect();
+        let kept = tables.iter().flat_map(|table| table.components());
+        let kept: HashSet<DevNo> = kept.map(Component::number).collect();
+        drop(tables);
+        let closed = table.components().filter(|it| !kept.contains(&it.number()));
+        let closed: Vec<Component> = closed.cloned().collect();
+        drop(table);
+        while !closed.iter().all(Component::is_last) && Instant::now() < end {
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
     /// Lets the targets of the active table write what they have yet to write, for good.
     fn finish(&self) {
         let table = self.lane.table();
@@ -424,22 +441,8 @@ impl Core {
         self.events.end();
         // Held requests find no table and fail.
         self.release();
-        drop((inactive, active));
-    }
-}
-
-/// Closes the devices of a table that no request can reach any more, which takes their locks.
-///
-/// Who is on the way out, or shows the table, has it for a moment yet. That is waited for, so that
-/// what the table stood on is not in use any more when the swap is over, as in the kernel.
-fn close(mut table: Arc<Table>) {
-    let end = Instant::now() + Duration::from_secs(1);
-    while let Err(shared) = Arc::try_unwrap(table) {
-        if Instant::now() > end {
-            return;
-        }
-        std::thread::sleep(Duration::from_micros(50));
-        table = shared;
+        let tables = inactive.into_iter().chain(active);
+        tables.for_each(|table| self.close(table));
     }
 }
 

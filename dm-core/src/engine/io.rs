@@ -19,7 +19,6 @@ struct Entry(Arc<Core>);
 
 /// A request on its way through one segment, and what is to happen when it comes back.
 struct Piece {
-    entry: Entry,
     table: Arc<Table>,
     segment: usize,
     /// Its place on the mapped device.
@@ -27,6 +26,8 @@ struct Piece {
     /// The note of the device above.
     token: u64,
     completion: Option<Completion>,
+    /// Last, and so dropped last: once it is counted out, nothing here keeps the table's devices open.
+    entry: Entry,
 }
 
 /// A request that became several; it ends when they all have.
@@ -156,12 +157,12 @@ impl Entry {
         io.set_token(0);
         let completion = io.take_completion();
         let piece = Piece {
-            entry: self,
             table: table.clone(),
             segment: at,
             start,
             token,
             completion,
+            entry: self,
         };
         send(segment, piece.hook(io));
     }
