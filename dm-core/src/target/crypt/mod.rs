@@ -117,8 +117,7 @@ fn build(build: &mut Build<'_>) -> Result<Box<dyn Target>, ParamError> {
     }
     let key = read_key(&params.key)?;
     let way = Way::of(&params, &component, size)?;
-    let cipher = ArcSwapOption::from_pointee(way.keyed(&params.cipher, &key)?);
-    wipe_stack();
+    let cipher = ArcSwapOption::new(Some(way.keyed(&params.cipher, &key)?));
     let keyring = keyring_of(&params.key);
     params.key = Key::None;
     // As the kernel's table says it.
@@ -226,8 +225,7 @@ impl Crypt {
             )));
         }
         let cipher = self.way.keyed(&self.params.cipher, &key)?;
-        self.cipher.store(Some(Arc::new(cipher)));
-        wipe_stack();
+        self.cipher.store(Some(cipher));
         state.key = key;
         state.keyring = keyring;
         Ok(())

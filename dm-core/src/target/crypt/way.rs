@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
@@ -68,9 +69,17 @@ impl Way {
         Ok(Way::Tagged(tagging.map_err(Reason::Other)?))
     }
 
-    /// With a key.
-    pub(super) fn keyed(&self, cipher: &str, key: &[u8]) -> Result<Cipher, ParamError> {
-        match self {
+    /// With a key, of which nothing is left on the stack.
+    pub(super) fn keyed(&self, cipher: &str, key: &[u8]) -> Result<Arc<Cipher>, ParamError> {
+        let made = self.made(cipher, key);
+        wipe_stack();
+        made
+    }
+
+    /// Has a frame of its own, since round keys are moved through it.
+    #[inline(never)]
+    fn made(&self, cipher: &str, key: &[u8]) -> Result<Arc<Cipher>, ParamError> {
+        let made = match self {
             Way::Plain(spec, size) => SectorCipher::new(spec, key, *size)
                 .map(Cipher::Plain)
                 .map_err(|error| match error {
@@ -79,7 +88,8 @@ impl Way {
                     _ => cipher_error(cipher, error.to_string()),
                 }),
             Way::Tagged(tagging) => tagging.keyed(key).map(Cipher::Tagged).map_err(key_error),
-        }
+        };
+        made.map(Arc::new)
     }
 
     /// The parts of a key of `bytes`, its bytes at the end that are not the cipher's, and those that

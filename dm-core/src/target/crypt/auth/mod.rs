@@ -230,6 +230,7 @@ impl Sealer {
     }
 
     /// Encrypts whole sectors, of which `first` is the first, and makes their tags.
+    #[inline(never)] // In a frame of its own, beneath who wipes the stack of what is left of round keys.
     pub(super) fn seal(&self, first: u64, data: &mut [u8], tags: &mut [u8]) -> Result<(), Errno> {
         let bytes = usize::from(self.format.bytes);
         let mut random = [0; IV_MAX * RANDOM_AT_ONCE];
@@ -264,6 +265,7 @@ impl Sealer {
     ///
     /// # Errors
     /// The first sector whose tag is wrong.
+    #[inline(never)]
     pub(super) fn open(&self, first: u64, data: &mut [u8], tags: &[u8]) -> Result<(), WrongTag> {
         if tags.len() != self.format.length(data.len()) {
             // Somebody below lost them.
