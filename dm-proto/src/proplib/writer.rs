@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use smallvec::SmallVec;
 use zeroize::Zeroize;
 
 use super::base64;
@@ -130,8 +131,8 @@ enum Open<'a> {
 /// Walks a value, with the containers on a stack of its own.
 struct Writer<'a, 'text> {
     sink: Sink<'text>,
-    /// The containers around the next value.
-    open: Vec<Open<'a>>,
+    /// The containers around the next value; as deep as commands go, without an allocation.
+    open: SmallVec<[Open<'a>; 4]>,
     /// How many there are around these, which somebody else closes.
     outer: usize,
 }
@@ -140,8 +141,7 @@ impl<'a, 'text> Writer<'a, 'text> {
     fn new(text: &'text mut Vec<u8>) -> Self {
         Self {
             sink: Sink::new(text),
-            // As deep as commands go.
-            open: Vec::with_capacity(4),
+            open: SmallVec::new(),
             outer: 0,
         }
     }
@@ -149,6 +149,11 @@ impl<'a, 'text> Writer<'a, 'text> {
     #[inline(always)]
     fn depth(&self) -> usize {
         self.outer + self.open.len()
+    }
+
+    /// Lets go of the values.
+    fn into_sink(self) -> Sink<'text> {
+        self.sink
     }
 
     /// Writes what is left of the open containers, and the end.
@@ -190,14 +195,14 @@ impl<'a, 'text> Writer<'a, 'text> {
         while !some.is_empty() {
             let mut writer = Writer {
                 sink,
-                open: Vec::with_capacity(4),
+                open: SmallVec::new(),
                 outer: outer + 1,
             };
             for value in &some {
                 writer.value(value);
                 writer.drain();
             }
-            sink = writer.sink;
+            sink = writer.into_sink();
             some.iter_mut().for_each(Zeroize::zeroize);
             some.clear();
             some.extend(items.by_ref().take(MANY));
