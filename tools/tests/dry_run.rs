@@ -91,7 +91,11 @@ const ROWS: &[Row] = &[
     ),
     ("apply --prune /dev/null", Asks),
     ("stats list", AsAlways),
-    ("stats report --count 1", Asks),
+    // Counters are zero once they were told.
+    (
+        "stats report --count 1",
+        Would(&["would message b 0 @stats_print_clear 0"]),
+    ),
     ("stats print low --allregions", AsAlways),
     (
         "stats create c",

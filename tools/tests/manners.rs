@@ -6,7 +6,7 @@ mod common;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use common::{Ended, Home, executors, finish, signal, terminal_of, until, wait};
@@ -78,6 +78,24 @@ fn unread(mut command: Command) -> Ended {
     wait(child)
 }
 
+/// A `dmctl` at work, which interrupts reach though the tests were started by who ignores them, such as a
+/// script in the background.
+fn interruptible(home: &Home, words: &[&str]) -> Child {
+    let dmctl = home.command(words);
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT");
+    command.arg(dmctl.get_program()).args(dmctl.get_args());
+    command.current_dir(home.path()).stdin(Stdio::null());
+    for (name, value) in dmctl.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
 #[test]
 fn interrupt_ends_what_waits_and_leaves_nothing() {
     let home = stack();
@@ -90,7 +108,7 @@ fn interrupt_ends_what_waits_and_leaves_nothing() {
         &["stats", "report", "--count", "9", "--interval", "60"],
     ] {
         until("no command is connected", || executors(pid) == 0);
-        let child = home.spawn(words);
+        let child = interruptible(&home, words);
         until("it is connected", || executors(pid) > 0);
         signal(child.id(), Signal::INT);
         let ended = wait(child);
