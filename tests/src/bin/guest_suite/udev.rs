@@ -236,7 +236,11 @@ pub(crate) fn batch_is_shared_with_dmsetup() -> Result<(), String> {
 pub(crate) fn cookie_verbs_print_the_same() -> Result<(), String> {
     let _udevd = Udevd::start()?;
     let (theirs, ours) = (cookie_verbs("dmsetup")?, cookie_verbs("dmctl")?);
-    equal("dmctl", &ours, &theirs)?;
+    if ours != theirs {
+        // More than a reason may be long.
+        println!("dmsetup:\n{theirs}\ndmctl:\n{ours}");
+        return Err("they print other words".into());
+    }
     no_semaphores()
 }
 
@@ -268,7 +272,11 @@ fn cookie_verbs(program: &str) -> Result<String, String> {
     ] {
         said += &with_udev(&format!("{program} {words}"))?;
     }
-    Ok(said.replace(&base.to_lowercase(), "BASE"))
+    let base = base.to_lowercase();
+    // Not any word of four digits: the cookies' prefix is said in ten's, too.
+    Ok(said
+        .replace(&format!("0xd4d{base}"), "0xd4dBASE")
+        .replace(&format!("0x40{base}"), "0x40BASE"))
 }
 
 /// Udev's rules with dmctl in dmsetup's place: then dmsetup itself waits for what dmctl counts.
