@@ -215,7 +215,11 @@ impl Turns {
         };
         let moved = usize::try_from(result)
             .map_err(|_| io::Error::from_raw_os_error(result.wrapping_neg()));
-        let Transfer { data, ended, .. } = entered.transfer;
+        let Transfer {
+            file, data, ended, ..
+        } = entered.transfer;
+        // Before who waits hears of the end, and may count on the file to be closed next.
+        drop(file);
         // A panic, by which a request completes as lost, ends no thread.
         if panic::catch_unwind(AssertUnwindSafe(|| ended(data, moved))).is_err() {
             tracing::error!("the end of a transfer panicked");

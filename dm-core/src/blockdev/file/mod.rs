@@ -227,6 +227,8 @@ impl BlockDev for FileDev {
                 }
                 workers::blocking(Box::new(move || {
                     let result = inner.run(&mut io);
+                    // Before who waits hears of the end, and may count on the file to be closed next.
+                    drop(inner);
                     io.complete(result);
                 }));
             }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::blockdev::cut::Cut;
 use crate::errno::Errno;
-use crate::io::{Io, IoData, IoError, IoFlags, IoOp};
+use crate::io::{Io, IoData, IoError, IoFlags, IoOp, IoResult};
 use crate::sys::ring::{Ring, Transfer, ring};
 use crate::units::SECTOR_SHIFT;
 
@@ -60,7 +60,7 @@ impl Job {
             (true, Caching::PageCache) => self.io.take_data(),
             (true, Caching::Direct) => self.aligned(),
             (false, _) if durable => IoData::None,
-            (false, _) => return self.io.complete(Ok(())),
+            (false, _) => return self.end(Ok(())),
         };
         self.transfer(data);
     }
@@ -81,7 +81,7 @@ impl Job {
     fn moved(mut self, data: IoData, moved: io::Result<usize>) {
         match moved {
             // It is durable now.
-            Ok(_) if self.done == self.all => return self.io.complete(Ok(())),
+            Ok(_) if self.done == self.all => return self.end(Ok(())),
             Ok(0) => return self.fail(data, Errno::EIO.into()),
             Ok(count) => self.part += count,
             Err(error) if again(&error) => return self.transfer(data),
@@ -101,7 +101,14 @@ impl Job {
         if self.inner.caching == Caching::PageCache && self.done < self.all {
             self.io.set_data(data);
         }
-        self.io.complete(Err(error));
+        self.end(Err(error));
+    }
+
+    /// Ends the request. The file is let go of first: who waited may count on it to be closed next.
+    fn end(self, result: IoResult) {
+        let Job { inner, io, .. } = self;
+        drop(inner);
+        io.complete(result);
     }
 
     /// Memory at whole pages for the next part, with what is to be written.

@@ -54,11 +54,24 @@ pub(crate) fn provided(shown: &str) -> Result<u64, String> {
 }
 
 /// What is on the disks.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Image(pub(crate) Vec<Vec<u8>>);
 
 impl Image {
+    /// What a power cut would leave now.
     pub(crate) fn taken() -> Result<Image, String> {
+        // Read twice: while a bitmap is being cleared, what is read of it and of the tags is of two moments.
+        let mut before = Image::read()?;
+        loop {
+            let now = Image::read()?;
+            if now == before {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
+    fn read() -> Result<Image, String> {
         let disks = DISKS.iter().map(|(path, _)| fs::read(path));
         let disks: Result<_, _> = disks.collect();
         disks
