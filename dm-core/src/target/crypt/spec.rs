@@ -249,7 +249,7 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 }
 
 /// `a` and `b` of `a(b)`.
-fn unwrap(text: &str) -> Option<(&str, &str)> {
+pub(super) fn unwrap(text: &str) -> Option<(&str, &str)> {
     text.strip_suffix(')')?.split_once('(')
 }
 

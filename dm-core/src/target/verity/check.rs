@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoResult};
-use crate::target::buffers::{gathered, store};
+use crate::target::buffers::gathered;
 
 use super::repair::{Trouble, Wrong};
 use super::shared::{Core, Part};
@@ -226,9 +226,7 @@ impl Check {
     /// Puts other bytes into the next block's place.
     pub(super) fn put(&mut self, bytes: &[u8]) {
         let offset = self.offset();
-        if let IoData::Read(buffers) = self.io.data_mut() {
-            store(buffers, offset, bytes);
-        }
+        self.io.data_mut().fill(offset, bytes);
     }
 
     /// The blocks that are left.

@@ -13,13 +13,13 @@ use bytes::BytesMut;
 use crate::blockdev::Limits;
 use crate::component::{Component, TableMode};
 use crate::errno::Errno;
-use crate::io::{Io, IoData, IoOp, IoResult};
+use crate::io::{Io, IoOp, IoResult};
 use crate::table::ParamError;
 use crate::typed::verity::Params;
 use crate::units::{Sector, SectorCount, SectorRange};
 use crate::version::Version;
 
-use super::buffers::{gathered, store};
+use super::buffers::gathered;
 use super::spelling::other;
 use super::{Build, EndIo, FlushMode, Mapping, Route, Target, TargetKind, TargetShape, Wants};
 
@@ -69,10 +69,10 @@ impl Verity {
         let mut whole = whole.on_complete(move |mut whole, result| {
             let mut io = io;
             let wanted = io.data().length();
-            if let (Ok(()), IoData::Read(into)) = (result, io.data_mut()) {
+            if result.is_ok() {
                 let from = gathered(whole.take_data());
                 let skip = skip.buffer_length().unwrap_or(usize::MAX);
-                store(into, 0, &from[skip..skip + wanted]);
+                io.data_mut().fill(0, &from[skip..skip + wanted]);
             }
             io.complete(result);
         });

@@ -20,7 +20,7 @@ use dm_tests::script;
 use fastrand::Rng;
 
 use crate::integrity_sides::{DISKS, Image, Side, attach, detach};
-use crate::shell::equal;
+use crate::shell::{equal, equal_sectors};
 
 const BELOW: &str = "guest-tags";
 const ABOVE: &str = "guest-tags-crypt";
@@ -406,12 +406,5 @@ fn same(disk: &mut dyn Disk, content: &[u8]) -> Result<(), String> {
     let mut found = vec![0; content.len()];
     disk.read(0, &mut found)
         .map_err(|errno| format!("reading: {errno}"))?;
-    let (found, wanted) = (found.chunks(512), content.chunks(512));
-    match found
-        .zip(wanted)
-        .position(|(found, wanted)| found != wanted)
-    {
-        None => Ok(()),
-        Some(sector) => Err(format!("sector {sector} has other bytes")),
-    }
+    equal_sectors(&found, content)
 }

@@ -4,7 +4,7 @@
 use fastrand::Rng;
 
 use crate::integrity_sides::{Image, Open, Side, attach, detach, on, provided};
-use crate::shell::equal;
+use crate::shell::{equal, equal_sectors};
 
 const AES: &str = "000102030405060708090a0b0c0d0e0f";
 
@@ -290,12 +290,5 @@ fn scribble(
 fn same(disk: &mut Open<'_>, content: &[u8]) -> Result<(), String> {
     let mut found = vec![0; content.len()];
     disk.read(0, &mut found)?;
-    let (found, wanted) = (found.chunks(512), content.chunks(512));
-    match found
-        .zip(wanted)
-        .position(|(found, wanted)| found != wanted)
-    {
-        None => Ok(()),
-        Some(sector) => Err(format!("sector {sector} has other bytes")),
-    }
+    equal_sectors(&found, content)
 }

@@ -64,6 +64,18 @@ pub(crate) fn equal(what: &str, got: &str, expected: &str) -> Result<(), String>
     }
 }
 
+/// What sectors must hold.
+pub(crate) fn equal_sectors(found: &[u8], wanted: &[u8]) -> Result<(), String> {
+    let (found, wanted) = (found.chunks(512), wanted.chunks(512));
+    match found
+        .zip(wanted)
+        .position(|(found, wanted)| found != wanted)
+    {
+        None => Ok(()),
+        Some(sector) => Err(format!("sector {sector} has other bytes")),
+    }
+}
+
 /// Writes bytes at an offset of a device, to the medium.
 pub(crate) fn write_at(path: &str, offset: u64, bytes: &[u8]) -> Result<(), String> {
     let write = || {

@@ -9,7 +9,7 @@ use super::super::block::Algorithm;
 use super::super::hash::Hash;
 use super::super::key::{Held, Paged};
 use super::super::mode::Chaining;
-use super::super::spec::CipherError;
+use super::super::spec::{CipherError, unwrap};
 use super::aead::{self, Aead};
 use super::aegis::Aegis128;
 use super::authenc::{Authenc, Keys, Parts};
@@ -135,10 +135,7 @@ impl AeadCipher {
         let inner = within(spec, "authenc").ok_or_else(unknown)?;
         let (mac, mode) = inner.split_once(',').ok_or_else(unknown)?;
         let hash = within(mac, "hmac").ok_or_else(unknown)?;
-        let (chaining, cipher) = mode
-            .strip_suffix(')')
-            .and_then(|mode| mode.split_once('('))
-            .ok_or_else(unknown)?;
+        let (chaining, cipher) = unwrap(mode).ok_or_else(unknown)?;
         let parts = Parts {
             mac: hash_of(hash)?,
             chaining: Chaining::of(chaining).ok_or_else(|| CipherError::Mode(chaining.into()))?,
