@@ -29,6 +29,7 @@ use super::stats::Stats;
 use super::sync::TableCell;
 use super::way::Ways;
 
+use self::open::Below;
 pub use self::open::OpenDevice;
 pub(super) use self::open::open_core;
 
@@ -49,8 +50,8 @@ pub(super) struct Core {
     stacked: AtomicBool,
     /// What is counted on request.
     pub(super) stats: Stats,
-    /// The mapped devices that its tables have open, and how.
-    pub(super) below: Mutex<Vec<(TableMode, Weak<OpenDevice>)>>,
+    /// The mapped devices that its tables have open.
+    below: Mutex<Vec<Below>>,
 }
 
 struct Slots {

@@ -7,12 +7,11 @@
 //! that it was found in: who uses it looks whether each of them is still that one, and its device not
 //! suspended. It keeps nothing open.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
 use crate::component::{Component, TableMode};
-use crate::locks::lock;
 use crate::table::{Reach, Segment, Table};
 use crate::target::{Route, Wants};
 use crate::units::{Sector, SectorRange};
@@ -166,15 +165,8 @@ fn step(core: &Core, segment: &Segment, range: SectorRange) -> Option<(Arc<Core>
 impl Core {
     /// The mapped device that a component of its tables is.
     fn below(&self, component: &Component) -> Option<Arc<Core>> {
-        let below = lock(&self.below);
-        let opened = below.iter().filter_map(|(_, open)| Weak::upgrade(open));
         let dev: *const _ = component.dev();
-        // The last one to let go of an opening closes the device, which is not done under this lock.
-        let opened: Vec<_> = opened.collect();
-        drop(below);
-        let found = opened
-            .iter()
-            .find(|open| std::ptr::addr_eq(Arc::as_ptr(open), dev));
+        let found = self.opening(|it| std::ptr::addr_eq(it.open.as_ptr(), dev));
         found.map(|open| open.core.clone())
     }
 }

@@ -23,6 +23,13 @@ pub struct OpenDevice {
     pub(in crate::engine) core: Arc<Core>,
 }
 
+/// A mapped device that another one's tables have open.
+pub(in crate::engine) struct Below {
+    core: Weak<Core>,
+    mode: TableMode,
+    pub(in crate::engine) open: Weak<OpenDevice>,
+}
+
 /// Opens a mapped device, for writing only if it can be written.
 pub(in crate::engine) fn open_core(
     core: &Arc<Core>,
@@ -46,20 +53,36 @@ impl Core {
         below: &Arc<Core>,
         mode: TableMode,
     ) -> Result<Arc<OpenDevice>, DmError> {
-        let known = |(as_mode, open): &(TableMode, Weak<OpenDevice>)| match *as_mode == mode {
-            true => open.upgrade(),
-            false => None,
-        };
-        // Let go of without the lock: the last one to let go closes the device.
-        let open: Vec<_> = lock(&self.below).iter().filter_map(known).collect();
-        if let Some(open) = open.iter().find(|open| Arc::ptr_eq(&open.core, below)) {
-            return Ok(open.clone());
+        let is_it = |it: &Below| it.mode == mode && it.core.as_ptr() == Arc::as_ptr(below);
+        if let Some(open) = self.opening(is_it) {
+            return Ok(open);
         }
         let open = Arc::new(open_core(below, mode)?);
         let mut known = lock(&self.below);
-        known.retain(|(_, open)| open.strong_count() > 0);
-        known.push((mode, Arc::downgrade(&open)));
+        known.retain(Below::is_open);
+        known.push(Below {
+            core: Arc::downgrade(below),
+            mode,
+            open: Arc::downgrade(&open),
+        });
         Ok(open)
+    }
+
+    /// The opening that `is_it` knows, if anybody still has it. No other is held, not even for a
+    /// moment: who closes a table's devices finds each closed once the table is gone.
+    pub(in crate::engine) fn opening(
+        &self,
+        is_it: impl Fn(&Below) -> bool,
+    ) -> Option<Arc<OpenDevice>> {
+        let known = lock(&self.below);
+        let found = known.iter().find(|it| it.is_open() && is_it(it))?;
+        found.open.upgrade()
+    }
+}
+
+impl Below {
+    fn is_open(&self) -> bool {
+        self.open.strong_count() > 0
     }
 }
 
