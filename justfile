@@ -14,8 +14,8 @@ guest *KERNEL:
 
 # Benchmarks of tables, of dictionaries, and of the export beside other servers.
 bench:
-    cargo bench -p dm-core --bench table
-    cargo bench -p dm-proto --bench dictionary
+    cargo bench -p dm-benches --bench table
+    cargo bench -p dm-benches --bench dictionary
     tests/bench
 
 # Fuzzes each target for some seconds more: just fuzz 600

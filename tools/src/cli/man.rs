@@ -265,6 +265,8 @@ fn whole(parser: &Command, verbs: &[Command]) -> String {
         ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n\
          .It Ev DM_BACKEND\nThe driver, as\n.Fl \\-backend .\n\
          .It Ev DM_DEV_DIR\nThe folder of devices, if it is another than\n.Pa /dev .\n\
+         .It Ev DM_LOG\nWhat the daemon logs: a level such as debug, or levels of modules such as\n\
+         warn,dm_core=trace.\n\
          .It Ev DM_RUNTIME_DIR\nWhere the daemon's sockets and journal are.\n\
          .It Ev DM_UDEV_COOKIE\nA cookie, as\n.Fl \\-udevcookie .\n\
          .It Ev DM_DISABLE_UDEV\nSet to anything: udev is not asked for.\n\

@@ -3,7 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
@@ -11,7 +12,7 @@ use crate::runtime::RuntimeDir;
 /// The bytes from which on a log is put aside at the next start.
 const LOG_MAX: u64 = 1 << 20;
 
-/// The level and the places to log, in tracing's words.
+/// The level to log, such as `debug`, or levels of modules, such as `warn,dm_core=trace`.
 const FILTER: &str = "DM_LOG";
 
 /// Opens the log of a daemon that is to be detached.
@@ -41,10 +42,20 @@ pub(super) fn tail(dir: &RuntimeDir, from: u64) -> Option<String> {
 
 /// Logs to stderr from now on.
 pub(super) fn init() {
-    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let asked = std::env::var(FILTER).unwrap_or_default();
+    let filter = asked.parse::<Targets>().ok().filter(|_| !asked.is_empty());
+    let is_wrong = filter.is_none() && !asked.is_empty();
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false);
     // In a test, which has several daemons in one process, the first one's log serves all.
-    let _ = log.with_ansi(false).with_target(false).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(log)
+        .try_init();
+    if is_wrong {
+        tracing::warn!("{FILTER} names no levels: {asked}");
+    }
 }
