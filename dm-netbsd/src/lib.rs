@@ -9,6 +9,8 @@
 //! - [`disk`]: what a disk, or a mapped device, says of itself.
 //! - [`probe`]: whether there is a driver that this user can use.
 //!
+//! Programs in C have all of it from the crate `dm-netbsd-c`.
+//!
 //! The dictionaries, and what a reply tells, are [`dm_proto::netbsd::client`].
 //!
 //! # Examples
@@ -61,9 +63,6 @@
 
 pub mod control;
 pub mod disk;
-#[cfg(feature = "ffi")]
-#[allow(unsafe_code)] // Pointers of C.
-pub mod ffi;
 pub mod layout;
 pub mod nodes;
 pub mod probe;

@@ -13,8 +13,8 @@
  *		dm_netbsd_close(dm);
  *	}
  *
- * Build: cargo rustc -p dm-netbsd --release --features ffi --crate-type staticlib
- * Link: libdm_netbsd.a -lpthread
+ * Build: cargo build --release -p dm-netbsd-c
+ * Link: libdm_netbsd_c.a -lpthread
  */
 #ifndef DM_NETBSD_H
 #define DM_NETBSD_H

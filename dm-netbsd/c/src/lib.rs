@@ -12,13 +12,12 @@ use dm_core::backend::Backend;
 use dm_core::devid::DevNo;
 use dm_core::errno::Errno;
 use dm_core::error::ErrorKind;
+use dm_netbsd::NetBsd;
+use dm_netbsd::control::{ControlError, Majors};
+use dm_netbsd::nodes::{NodePolicy, Nodes};
+use dm_netbsd::sys::Sys;
 use dm_proto::netbsd::LIMITS;
 use dm_proto::server::respond;
-
-use crate::backend::NetBsd;
-use crate::control::{ControlError, Majors};
-use crate::nodes::{NodePolicy, Nodes};
-use crate::sys::Sys;
 
 /// `struct dm_netbsd`.
 pub struct Driver(Box<dyn Backend>);
