@@ -18,6 +18,12 @@ use super::writer::HEADER;
 /// Containers in an array after which its length is guessed.
 const MANY: usize = 64;
 
+/// Keys of a command, for which the outermost dictionary makes room at once.
+const COMMAND_KEYS: usize = 8;
+
+/// Containers within each other in a command, for which room is made at once.
+const COMMAND_DEPTH: usize = 4;
+
 /// A container whose end tag is still to come.
 enum Open {
     Array {
@@ -64,8 +70,9 @@ pub(super) struct Parser<'a> {
     dialect: Dialect,
     limits: Limits,
     items: usize,
-    /// Outermost an array for the top-level value alone.
     open: Vec<Open>,
+    /// The top-level value, once it is read.
+    root: Option<Value>,
 }
 
 impl<'a> Parser<'a> {
@@ -77,7 +84,8 @@ impl<'a> Parser<'a> {
             dialect,
             limits: Limits { depth, ..limits },
             items: 0,
-            open: Vec::new(),
+            open: Vec::with_capacity(COMMAND_DEPTH),
+            root: None,
         }
     }
 
@@ -91,21 +99,15 @@ impl<'a> Parser<'a> {
         if !root(tag.element) {
             return Err(Fault::new(tag.offset, Reason::Root));
         }
-        let values = Vec::with_capacity(1);
-        let start = self.lexer.offset();
-        self.open.push(Open::Array { values, start });
         self.begin(tag)?;
-        while self.open.len() > 1 {
+        while !self.open.is_empty() {
             match self.next_value()? {
                 Some(tag) => self.begin(tag)?,
                 None => self.close(),
             }
         }
         self.lexer.close(Element::Plist, "/plist", b"\n</plist>")?;
-        match self.open.pop().map(Open::close) {
-            Some(Value::Array(mut root)) if !root.is_empty() => Ok(root.remove(0)),
-            _ => unreachable!("the outermost array got the top-level value"),
-        }
+        Ok(self.root.expect("the top-level value was begun and ended"))
     }
 
     /// Reads up to the top-level element, however that is written.
@@ -153,10 +155,12 @@ impl<'a> Parser<'a> {
             }
             (Element::Dict, false) => {
                 self.check_depth(tag)?;
-                self.open.push(Open::Dict {
-                    entries: Vec::new(),
-                    sorted: true,
-                });
+                let entries = match self.open.is_empty() {
+                    true => Vec::with_capacity(COMMAND_KEYS),
+                    false => Vec::new(),
+                };
+                let sorted = true;
+                self.open.push(Open::Dict { entries, sorted });
             }
             (Element::Array, false) => {
                 self.check_depth(tag)?;
@@ -187,7 +191,7 @@ impl<'a> Parser<'a> {
     #[inline]
     fn check_depth(&self, tag: Tag) -> Result<(), Fault> {
         let limit = self.limits.depth;
-        match self.open.len() <= limit {
+        match self.open.len() < limit {
             true => Ok(()),
             false => Err(Fault::new(tag.offset, Reason::Depth { limit })),
         }
@@ -195,8 +199,9 @@ impl<'a> Parser<'a> {
 
     #[inline(always)]
     fn put(&mut self, value: Value) {
-        if let Some(open) = self.open.last_mut() {
-            open.put(value);
+        match self.open.last_mut() {
+            Some(open) => open.put(value),
+            None => self.root = Some(value),
         }
     }
 
