@@ -36,6 +36,7 @@ mod dictionary;
 mod error;
 mod lexer;
 mod limits;
+mod line;
 mod number;
 mod parser;
 #[cfg(feature = "plist")]
@@ -49,6 +50,7 @@ mod tag;
 mod text;
 mod usual;
 mod value;
+mod walk;
 mod wipe;
 mod writer;
 

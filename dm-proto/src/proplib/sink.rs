@@ -3,42 +3,19 @@
 //! Short pieces are copied with a fixed length, which is one or two moves, and only counted with their true one. They
 //! go through a [`Window`] on the block, which the compiler keeps in registers.
 
+use super::line::{LINE, Line, Place};
 use super::scan;
 use super::text::{INLINE, Text};
 
-/// Bytes of a window: a key, a scalar and their tags, as they are copied.
-const WINDOW: usize = 128;
+/// Bytes of a window. What is written there counts in a `u8`, behind which the longest piece has room: no place needs
+/// to be checked.
+const WINDOW: usize = 256 + LONGEST;
+
+/// Bytes of the longest piece.
+const LONGEST: usize = LINE;
 
 /// Bytes gathered before they are appended.
 const BLOCK: usize = 1024;
-
-/// Deepest indent that is copied with its tag.
-pub(super) const TABS: usize = 8;
-
-/// Bytes copied for an indent and a tag.
-const LINE: usize = TABS + 16;
-
-/// A tag behind as many tabs as may be needed.
-pub(super) struct Line {
-    bytes: [u8; TABS + LINE],
-    length: usize,
-}
-
-impl Line {
-    /// A tag of up to 16 bytes.
-    pub(super) const fn new(tag: &[u8]) -> Self {
-        let mut bytes = [b'\t'; TABS + LINE];
-        let mut at = 0;
-        while at < tag.len() {
-            bytes[TABS + at] = tag[at];
-            at += 1;
-        }
-        Self {
-            bytes,
-            length: tag.len(),
-        }
-    }
-}
 
 /// Appends to a text.
 pub(super) struct Sink<'a> {
@@ -58,27 +35,32 @@ impl<'a> Sink<'a> {
 
     /// Appends what is gathered.
     #[inline(never)]
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.text.extend_from_slice(&self.block[..self.filled]);
         self.filled = 0;
     }
 
-    /// Room for one key and one scalar; what is written there counts once it is [kept](Sink::keep).
+    /// Has something written, a key and a scalar at a time, until it gives something back.
     #[inline(always)]
-    pub(super) fn window(&mut self) -> Window<'_> {
-        if self.filled > BLOCK - WINDOW {
-            self.flush();
+    pub(super) fn fill<T>(&mut self, mut write: impl FnMut(&mut Window<'_>) -> Option<T>) -> T {
+        let mut at = self.filled;
+        loop {
+            if at > BLOCK - WINDOW {
+                self.filled = at;
+                self.flush();
+                at = 0;
+            }
+            let bytes = self.block[at..]
+                .first_chunk_mut()
+                .expect("room for a window was made");
+            let mut window = Window { bytes, filled: 0 };
+            let done = write(&mut window);
+            at += usize::from(window.filled);
+            if let Some(done) = done {
+                self.filled = at;
+                return done;
+            }
         }
-        let bytes = self.block[self.filled..]
-            .first_chunk_mut()
-            .expect("room for a window was made");
-        Window { bytes, filled: 0 }
-    }
-
-    /// Counts what was written through the last window.
-    #[inline(always)]
-    pub(super) fn keep(&mut self, written: usize) {
-        self.filled += written;
     }
 
     /// The text, to append what is long.
@@ -104,11 +86,10 @@ impl<'a> Sink<'a> {
         text.extend_from_slice(rest);
     }
 
-    /// Writes the tabs that a line at this depth has no room for.
+    /// Writes tabs.
     #[cold]
     #[inline(never)]
-    pub(super) fn deep_indent(&mut self, depth: usize) {
-        let tabs = depth.saturating_sub(TABS);
+    pub(super) fn tabs(&mut self, tabs: usize) {
         let text = self.long();
         text.resize(text.len() + tabs, b'\t');
     }
@@ -116,37 +97,31 @@ impl<'a> Sink<'a> {
 
 /// A text that goes through a window: short, and nothing of it is escaped.
 #[inline(always)]
-pub(super) fn plain(text: &Text) -> Option<&[u8; INLINE]> {
-    text.inline().filter(|bytes| !scan::has_markup(bytes))
+pub(super) fn plain(text: &Text) -> Option<(&[u8; INLINE], usize)> {
+    text.inline().filter(|(bytes, _)| !scan::has_markup(bytes))
 }
 
 /// Room for one key and one scalar.
 pub(super) struct Window<'a> {
     bytes: &'a mut [u8; WINDOW],
-    filled: usize,
+    filled: u8,
 }
 
 impl Window<'_> {
-    /// Bytes written.
+    /// Writes a line.
     #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        self.filled
-    }
-
-    /// Writes as many tabs as the depth, up to those that a line has, and a tag.
-    #[inline(always)]
-    pub(super) fn line(&mut self, depth: usize, line: &'static Line) {
-        let missing = TABS.saturating_sub(depth);
-        if let Some(head) = line.bytes[missing..].first_chunk::<LINE>() {
-            self.piece(head, TABS - missing + line.length);
-        }
+    pub(super) fn line(&mut self, line: &'static Line, place: Place, depth: usize) {
+        let line = line.at(place, depth);
+        self.piece(line, usize::from(line[LINE - 1]));
     }
 
     /// Writes the first bytes of a piece.
     #[inline(always)]
     pub(super) fn piece<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
-        self.bytes[self.filled..][..N].copy_from_slice(bytes);
-        self.filled += length;
+        const { assert!(N <= LONGEST, "longer than a window has room for") };
+        let at = usize::from(self.filled);
+        self.bytes[at..at + N].copy_from_slice(bytes);
+        self.filled += length.to_le_bytes()[0];
     }
 
     /// Writes an unsigned number without its `0x`.
@@ -209,10 +184,8 @@ mod tests {
     fn written(write: impl FnOnce(&mut Window<'_>)) -> String {
         let mut text = Vec::new();
         let mut sink = Sink::new(&mut text);
-        let mut window = sink.window();
-        write(&mut window);
-        let written = window.len();
-        sink.keep(written);
+        let mut write = Some(write);
+        sink.fill(|window| write.take().map(|write| write(window)));
         sink.flush();
         String::from_utf8(text).expect("ASCII")
     }
@@ -258,15 +231,6 @@ mod tests {
                 assert_eq!(escaped(&text), format!("{plain}{escape}\"'é"));
                 assert_eq!(super::plain(&Text::from(text)), None);
             }
-        }
-    }
-
-    #[test]
-    fn lines_have_any_indent() {
-        static DICT: Line = Line::new(b"<dict>\n");
-        for depth in 0..=TABS {
-            let line = written(|window| window.line(depth, &DICT));
-            assert_eq!(line, format!("{}<dict>\n", "\t".repeat(depth)));
         }
     }
 }

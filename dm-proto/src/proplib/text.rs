@@ -74,11 +74,11 @@ impl Text {
         self.len() == 0
     }
 
-    /// The bytes of a short text, and NULs behind them.
+    /// The bytes of a short text with NULs behind them, and its length.
     #[inline]
-    pub(super) fn inline(&self) -> Option<&[u8; INLINE]> {
+    pub(super) fn inline(&self) -> Option<(&[u8; INLINE], usize)> {
         match &self.0 {
-            Repr::Inline { bytes, .. } => Some(bytes),
+            Repr::Inline { length, bytes } => Some((bytes, usize::from(*length))),
             Repr::Heap(_) => None,
         }
     }

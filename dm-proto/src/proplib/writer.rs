@@ -1,54 +1,17 @@
 //! From values to text.
 
-use std::slice;
-
-use smallvec::SmallVec;
-use zeroize::Zeroize;
-
-use super::base64;
-use super::dictionary::{Dictionary, Iter};
-use super::sink::{Line, Sink, TABS, Window, plain};
+use super::dictionary::Dictionary;
 use super::text::Text;
 use super::value::Value;
+use super::walk::Walk;
 
 /// What stands before the top-level value.
 pub(super) const HEADER: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
 <!DOCTYPE plist PUBLIC \"-//Apple Computer//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
 <plist version=\"1.0\">\n";
 
-/// As long as it is copied, see [`Window::piece`].
-const INTEGER_END: &[u8; 16] = b"</integer>\n\0\0\0\0\0";
-
-const KEY_END: &[u8; 8] = b"</key>\n\0";
-
-const STRING_END: &[u8; 16] = b"</string>\n\0\0\0\0\0\0";
-
-const FOOTER: &[u8] = b"</plist>\n";
-
 /// Room for a small command, so that only long texts grow.
 const SMALL: usize = 1024;
-
-/// Values from which on an array makes room ahead.
-const MANY: usize = 32;
-
-/// Most room that is made ahead. What is not written to takes no memory.
-const MOST_ROOM: usize = 32 << 20;
-
-static ARRAY: Line = Line::new(b"<array>\n");
-static ARRAY_EMPTY: Line = Line::new(b"<array/>\n");
-static ARRAY_END: Line = Line::new(b"</array>\n");
-static DATA: Line = Line::new(b"<data>");
-static DATA_EMPTY: Line = Line::new(b"<data/>\n");
-static DICT: Line = Line::new(b"<dict>\n");
-static DICT_EMPTY: Line = Line::new(b"<dict/>\n");
-static DICT_END: Line = Line::new(b"</dict>\n");
-static FALSE: Line = Line::new(b"<false/>\n");
-static KEY: Line = Line::new(b"<key>");
-static SIGNED: Line = Line::new(b"<integer>");
-static STRING: Line = Line::new(b"<string>");
-static STRING_EMPTY: Line = Line::new(b"<string/>\n");
-static TRUE: Line = Line::new(b"<true/>\n");
-static UNSIGNED: Line = Line::new(b"<integer>0x");
 
 /// Writes a value as libprop does, without the NUL that ends it in memory.
 ///
@@ -73,17 +36,17 @@ pub fn write_dictionary(dictionary: &Dictionary) -> Vec<u8> {
 /// Appends what [`write()`] gives, to use a buffer again.
 pub fn append(value: &Value, text: &mut Vec<u8>) {
     text.extend_from_slice(HEADER);
-    let mut writer = Writer::new(text);
-    writer.value(value);
-    writer.finish();
+    let mut walk = Walk::new(text);
+    walk.value(value);
+    walk.finish();
 }
 
 /// Appends what [`write_dictionary`] gives, to use a buffer again.
 pub fn append_dictionary(dictionary: &Dictionary, text: &mut Vec<u8>) {
     text.extend_from_slice(HEADER);
-    let mut writer = Writer::new(text);
-    writer.dict(dictionary);
-    writer.finish();
+    let mut walk = Walk::new(text);
+    walk.dict(dictionary);
+    walk.finish();
 }
 
 /// Appends what [`append_dictionary`] would, if the dictionary had also a `key` with an array of what `items` gives, each
@@ -97,22 +60,16 @@ pub fn append_with_items(
     debug_assert!(!dictionary.contains(key), "the key is there already");
     text.extend_from_slice(HEADER);
     let key = Text::from(key);
-    let mut writer = Writer::new(text);
-    writer.line(&DICT);
-    writer.outer = 1;
+    let mut walk = Walk::new(text).into_dict();
     let mut entries = dictionary.iter().peekable();
     while let Some((before, value)) = entries.next_if(|(before, _)| **before < key) {
-        writer.entry(before, value);
-        writer.drain();
+        walk.entry(before, value);
     }
-    let mut writer = writer.items(&key, items);
+    let mut walk = walk.items(&key, items);
     for (behind, value) in entries {
-        writer.entry(behind, value);
-        writer.drain();
+        walk.entry(behind, value);
     }
-    writer.outer = 0;
-    writer.line(&DICT_END);
-    writer.finish();
+    walk.out_of_dict().finish();
 }
 
 /// Ends a text with the NUL that libprop counts as part of it.
@@ -122,264 +79,9 @@ pub fn terminate(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// A container of which some is still to be written.
-enum Open<'a> {
-    Array(slice::Iter<'a, Value>),
-    Dict(Iter<'a>),
-}
-
-/// Walks a value, with the containers on a stack of its own.
-struct Writer<'a, 'text> {
-    sink: Sink<'text>,
-    /// The containers around the next value; as deep as commands go, without an allocation.
-    open: SmallVec<[Open<'a>; 4]>,
-    /// How many there are around these, which somebody else closes.
-    outer: usize,
-}
-
-impl<'a, 'text> Writer<'a, 'text> {
-    fn new(text: &'text mut Vec<u8>) -> Self {
-        Self {
-            sink: Sink::new(text),
-            open: SmallVec::new(),
-            outer: 0,
-        }
-    }
-
-    #[inline(always)]
-    fn depth(&self) -> usize {
-        self.outer + self.open.len()
-    }
-
-    /// Lets go of the values.
-    fn into_sink(self) -> Sink<'text> {
-        self.sink
-    }
-
-    /// Writes what is left of the open containers, and the end.
-    fn finish(mut self) {
-        self.drain();
-        self.sink.long().extend_from_slice(FOOTER);
-    }
-
-    /// Writes what is left of the open containers.
-    fn drain(&mut self) {
-        while let Some(open) = self.open.last_mut() {
-            match open {
-                Open::Array(values) => match values.next() {
-                    Some(value) => self.value(value),
-                    None => self.close(&ARRAY_END),
-                },
-                Open::Dict(entries) => match entries.next() {
-                    Some((key, value)) => self.entry(key, value),
-                    None => self.close(&DICT_END),
-                },
-            }
-        }
-    }
-
-    /// Writes a key and an array of items that are made meanwhile, some at a time.
-    fn items(mut self, key: &Text, mut items: impl Iterator<Item = Value>) -> Self {
-        self.long_key(key);
-        let mut some: Vec<Value> = items.by_ref().take(MANY).collect();
-        if some.is_empty() {
-            self.line(&ARRAY_EMPTY);
-            return self;
-        }
-        self.line(&ARRAY);
-        let Self {
-            mut sink,
-            open,
-            outer,
-        } = self;
-        while !some.is_empty() {
-            let mut writer = Writer {
-                sink,
-                open: SmallVec::new(),
-                outer: outer + 1,
-            };
-            for value in &some {
-                writer.value(value);
-                writer.drain();
-            }
-            sink = writer.into_sink();
-            some.iter_mut().for_each(Zeroize::zeroize);
-            some.clear();
-            some.extend(items.by_ref().take(MANY));
-        }
-        let mut writer = Self { sink, open, outer };
-        writer.line(&ARRAY_END);
-        writer
-    }
-
-    /// Writes a key, and what [`value`](Writer::value) writes.
-    #[inline(always)]
-    fn entry(&mut self, key: &'a Text, value: &'a Value) {
-        let depth = self.depth();
-        let Some(name) = plain(key).filter(|_| depth <= TABS) else {
-            self.long_key(key);
-            return self.value(value);
-        };
-        let mut window = self.sink.window();
-        window.line(depth, &KEY);
-        window.piece(name, key.len());
-        window.piece(KEY_END, 7);
-        let scalar = scalar(&mut window, depth, value);
-        let written = window.len();
-        self.sink.keep(written);
-        if scalar.is_none() {
-            self.other(value);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn long_key(&mut self, key: &Text) {
-        self.line(&KEY);
-        self.sink.escaped(key);
-        self.piece(KEY_END, 7);
-    }
-
-    /// Writes a scalar or an empty container, or the start of a container.
-    #[inline(always)]
-    fn value(&mut self, value: &'a Value) {
-        let depth = self.depth();
-        if depth > TABS {
-            return self.other(value);
-        }
-        let mut window = self.sink.window();
-        let scalar = scalar(&mut window, depth, value);
-        let written = window.len();
-        self.sink.keep(written);
-        if scalar.is_none() {
-            self.other(value);
-        }
-    }
-
-    /// As [`value`](Writer::value), for what does not go through a window as a whole.
-    fn other(&mut self, value: &'a Value) {
-        match value {
-            Value::Array(values) if values.is_empty() => self.line(&ARRAY_EMPTY),
-            Value::Array(values) => {
-                self.line(&ARRAY);
-                if values.len() >= MANY {
-                    self.make_room(values);
-                }
-                self.open.push(Open::Array(values.iter()));
-            }
-            Value::Dict(dictionary) => self.dict(dictionary),
-            Value::Data(bytes) if bytes.is_empty() => self.line(&DATA_EMPTY),
-            Value::Data(bytes) => {
-                self.line(&DATA);
-                base64::encode(bytes, self.sink.long());
-                self.piece(b"</data>\n", 8);
-            }
-            Value::String(text) if !text.is_empty() => {
-                self.line(&STRING);
-                self.sink.escaped(text);
-                self.piece(STRING_END, 10);
-            }
-            Value::String(_) => self.line(&STRING_EMPTY),
-            Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) => {
-                let depth = self.depth();
-                self.sink.deep_indent(depth);
-                let mut window = self.sink.window();
-                scalar(&mut window, depth, value);
-                let written = window.len();
-                self.sink.keep(written);
-            }
-        }
-    }
-
-    #[inline]
-    fn dict(&mut self, dictionary: &'a Dictionary) {
-        match dictionary.is_empty() {
-            true => self.line(&DICT_EMPTY),
-            false => {
-                self.line(&DICT);
-                self.open.push(Open::Dict(dictionary.iter()));
-            }
-        }
-    }
-
-    #[inline]
-    fn close(&mut self, line: &'static Line) {
-        self.open.pop();
-        self.line(line);
-    }
-
-    #[inline]
-    fn line(&mut self, line: &'static Line) {
-        let depth = self.depth();
-        if depth > TABS {
-            self.sink.deep_indent(depth);
-        }
-        let mut window = self.sink.window();
-        window.line(depth, line);
-        let written = window.len();
-        self.sink.keep(written);
-    }
-
-    fn piece<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
-        let mut window = self.sink.window();
-        window.piece(bytes, length);
-        let written = window.len();
-        self.sink.keep(written);
-    }
-
-    /// Makes room for an array's values as if all were as the first.
-    #[cold]
-    fn make_room(&mut self, values: &[Value]) {
-        let first = values.first().map_or(0, room);
-        // Numbers that count up get longer.
-        let all = (first + first / 8).saturating_mul(values.len());
-        self.sink.long().reserve(all.min(MOST_ROOM));
-    }
-}
-
-/// About as many bytes as a value takes with its tags. Arrays within make room themselves.
-fn room(value: &Value) -> usize {
-    match value {
-        Value::String(text) => 20 + text.len(),
-        Value::Data(bytes) => 20 + bytes.len() / 3 * 4,
-        Value::Dict(entries) => {
-            let entry = |(key, value): (&Text, &Value)| 16 + key.len() + room(value);
-            20 + entries.iter().map(entry).sum::<usize>()
-        }
-        Value::Bool(_) | Value::Signed(_) | Value::Unsigned(_) | Value::Array(_) => 32,
-    }
-}
-
-/// Writes a value with its indent, if it fits a window.
-#[inline(always)]
-fn scalar(window: &mut Window<'_>, depth: usize, value: &Value) -> Option<()> {
-    match value {
-        Value::Unsigned(number) => {
-            window.line(depth, &UNSIGNED);
-            window.hexadecimal(*number);
-            window.piece(INTEGER_END, 11);
-        }
-        Value::String(text) if !text.is_empty() => {
-            let bytes = plain(text)?;
-            window.line(depth, &STRING);
-            window.piece(bytes, text.len());
-            window.piece(STRING_END, 10);
-        }
-        Value::String(_) => window.line(depth, &STRING_EMPTY),
-        Value::Signed(number) => {
-            window.line(depth, &SIGNED);
-            window.decimal(*number);
-            window.piece(INTEGER_END, 11);
-        }
-        Value::Bool(true) => window.line(depth, &TRUE),
-        Value::Bool(false) => window.line(depth, &FALSE),
-        Value::Data(_) | Value::Array(_) | Value::Dict(_) => return None,
-    }
-    Some(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::walk::{FOOTER, MOST_ROOM};
     use super::super::{Limits, read};
     use super::*;
 
