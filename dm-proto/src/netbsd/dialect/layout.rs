@@ -41,6 +41,13 @@ pub(super) struct Run {
     pub(super) to: u64,
 }
 
+impl Ground {
+    /// The sector where it ends, if none is known where any disk does.
+    pub(super) fn end(&self) -> u64 {
+        self.size.unwrap_or(SIZE_MAX).min(SIZE_MAX)
+    }
+}
+
 impl Layout {
     /// Lays `entries` out over `size` sectors.
     pub(super) fn new(entries: &[Entry], size: SectorCount, ground: FindGround<'_>) -> Layout {
@@ -133,10 +140,7 @@ impl Layout {
             return self.fail(start, length, "the device below is gone");
         };
         let offset = leg.offset.checked_add(run.from);
-        let room = offset.map_or(0, |offset| {
-            let end = ground.size.unwrap_or(SIZE_MAX).min(SIZE_MAX);
-            end.saturating_sub(offset)
-        });
+        let room = offset.map_or(0, |offset| ground.end().saturating_sub(offset));
         let fits = length.min(room);
         if let (Some(offset), true) = (offset, fits > 0) {
             let params = format!("{} {offset}", ground.word);
@@ -335,6 +339,23 @@ mod tests {
             refused,
             ["sectors 32+32: they lie past the end of a stripe (quirk 16)"]
         );
+    }
+
+    /// Chunk by chunk it would be millions of runs, each with a refusal of its own.
+    #[test]
+    fn huge_chunks_past_every_disk_are_one_run() {
+        let chunk = 1 << 32;
+        let (lines, refused) = laid(&[striped(SIZE_MAX, chunk, &[(0, 0), (1, 990)])]);
+        assert_eq!(
+            lines,
+            [
+                "0 1000 linear d0 0".to_owned(),
+                format!("1000 {} error", chunk - 1000),
+                format!("{chunk} 10 linear d1 990"),
+                format!("{} {} error", chunk + 10, SIZE_MAX - chunk - 10),
+            ]
+        );
+        assert_eq!(refused.len(), 3);
     }
 
     #[test]

@@ -64,8 +64,7 @@ impl Layout {
         let mut params = format!("{} {}", rows.count, rows.chunk);
         for (leg, ground) in legs.iter().zip(&grounds) {
             let offset = leg.offset.saturating_add(before * rows.chunk);
-            let end = ground.size.unwrap_or(1 << 54);
-            fits = fits.min(end.saturating_sub(offset) / rows.chunk);
+            fits = fits.min(ground.end().saturating_sub(offset) / rows.chunk);
             // Writing to a string can not fail.
             let _ = write!(params, " {} {offset}", ground.word);
         }
@@ -81,9 +80,15 @@ impl Layout {
 
     /// Maps chunks one by one.
     fn chunks(&mut self, run: Run, rows: &Rows<'_>, ground: FindGround<'_>) {
+        let reach = self::reach(rows.entry, ground);
         let mut from = run.from;
         while from < run.to {
             let (number, within) = (from / rows.chunk, from % rows.chunk);
+            if number / rows.count * rows.chunk >= reach {
+                // However many chunks are left, they are one run.
+                let why = "they lie past the end of each stripe (quirk 16)";
+                return self.fail(run.start + from, run.to - from, why);
+            }
             let length = (rows.chunk - within).min(run.to - from);
             let at = usize::try_from(number % rows.count).unwrap_or_default();
             let place = number / rows.count * rows.chunk + within;
@@ -105,4 +110,10 @@ impl Layout {
         };
         self.linear(run, &moved, ground);
     }
+}
+
+/// How far the longest leg goes: behind that nothing of any row fits.
+fn reach(entry: &Entry, ground: FindGround<'_>) -> u64 {
+    let room = |leg: &Leg| Some(ground(&leg.base)?.end().saturating_sub(leg.offset));
+    entry.legs.iter().filter_map(room).max().unwrap_or(0)
 }
