@@ -19,6 +19,9 @@ const DISABLE: &str = "DM_DISABLE_UDEV";
 /// What `--noudevrules` tells udev's rules, as dmsetup does.
 const NO_RULES: UdevFlags = UdevFlags::DISABLE_DM_RULES.union(UdevFlags::DISABLE_SUBSYSTEM_RULES);
 
+/// How long udev may take, in seconds.
+const SECONDS: u32 = 30;
+
 /// The options about udev.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Udev")]
@@ -41,10 +44,22 @@ pub(crate) struct UdevOptions {
         long,
         global = true,
         value_name = "SECONDS",
-        default_value_t = 30,
+        default_value_t = SECONDS,
         hide_default_value = true
     )]
     udevtimeout: u32,
+}
+
+impl Default for UdevOptions {
+    fn default() -> UdevOptions {
+        UdevOptions {
+            noudevsync: false,
+            noudevrules: false,
+            verifyudev: false,
+            udevcookie: None,
+            udevtimeout: SECONDS,
+        }
+    }
 }
 
 /// A cookie as dmsetup reads it: decimal, `0x` and hexadecimal, or `0` and octal; never 0.

@@ -187,10 +187,10 @@ fn said(line: &str, connected: &mut Option<Connected>) -> Vec<String> {
     let last = Some(last).filter(|last| !last.is_empty());
     let words = ["dmctl"].into_iter().chain(words.split(' ')).chain(last);
     let words: Vec<OsString> = words.map(OsString::from).collect();
-    let mut order = commands::read(&words).unwrap();
+    let order = commands::read(&words).unwrap();
     let session = Session::new(order.globals, order.verb.name).over(connected.take().unwrap());
     let mut answer = Answer::default();
-    let ended = (order.verb.run)(&mut order.arguments, &session, &mut answer);
+    let ended = order.arguments.obey(order.verb, &session, &mut answer);
     let said = ended.err().map(|failure| {
         let failure = failure.about(order.verb.name, None);
         session.with_alternative(failure).lines("dmctl")

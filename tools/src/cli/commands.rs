@@ -29,8 +29,12 @@ pub(super) struct Verb {
     /// Adds its arguments to a parser.
     arguments: fn(Command) -> Command,
     /// Does it.
-    pub(super) run: fn(&mut ArgMatches, &Session, &mut Answer) -> Result<(), Failure>,
+    run: fn(&mut ArgMatches, &Session, &mut Answer) -> Result<(), Failure>,
+    /// Does what its name alone asks for, if that needs no reading.
+    alone: Option<Alone>,
 }
+
+type Alone = fn(&Session, &mut Answer) -> Result<(), Failure>;
 
 /// What a command line says.
 pub(super) struct Order {
@@ -38,8 +42,41 @@ pub(super) struct Order {
     pub(super) verb: &'static Verb,
     /// The options of every verb.
     pub(super) globals: Globals,
-    /// The verb's own arguments. Nobody takes them apart once they are read: the process ends.
-    pub(super) arguments: ManuallyDrop<ArgMatches>,
+    /// The verb's own arguments.
+    pub(super) arguments: Arguments,
+}
+
+/// A verb's own arguments.
+pub(super) enum Arguments {
+    /// There are none.
+    None(Alone),
+    /// What the parser read. Nobody takes it apart once it is read: the process ends.
+    Read(ManuallyDrop<ArgMatches>),
+}
+
+impl Order {
+    fn read(verb: &'static Verb, globals: Globals, arguments: ArgMatches) -> Order {
+        Order {
+            verb,
+            globals,
+            arguments: Arguments::Read(ManuallyDrop::new(arguments)),
+        }
+    }
+}
+
+impl Arguments {
+    /// Does what the verb says of them.
+    pub(super) fn obey(
+        self,
+        verb: &Verb,
+        session: &Session,
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
+        match self {
+            Arguments::None(alone) => alone(session, answer),
+            Arguments::Read(mut arguments) => (verb.run)(&mut arguments, session, answer),
+        }
+    }
 }
 
 /// A verb's arguments, which can be obeyed.
@@ -80,10 +117,10 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Replace devices' tables by one that fails all io",
     ),
     verb::<message::Message>("message", &[], "Tell a target something"),
-    verb::<ls::Ls>("ls", &[], "List the devices"),
-    verb::<info::Info>("info", &[], "Show what devices are"),
-    verb::<table::Table>("table", &[], "Show devices' tables"),
-    verb::<status::Status>("status", &[], "Show the status of devices' targets"),
+    alone::<ls::Ls>("ls", &[], "List the devices"),
+    alone::<info::Info>("info", &[], "Show what devices are"),
+    alone::<table::Table>("table", &[], "Show devices' tables"),
+    alone::<status::Status>("status", &[], "Show the status of devices' targets"),
     verb::<deps::Deps>("deps", &[], "Show what devices stand on"),
     verb::<measure::Measure>(
         "measure",
@@ -103,13 +140,13 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Write devices' names for Linux as --manglename says",
     ),
     verb::<wait::Wait>("wait", &[], "Wait for a device's next event"),
-    verb::<targets::Targets>("targets", &[], "List the kinds of targets"),
+    alone::<targets::Targets>("targets", &[], "List the kinds of targets"),
     verb::<target_version::TargetVersions>(
         "target-version",
         &[],
         "Show the versions of kinds of targets, which may bring them in",
     ),
-    verb::<version::Version>(
+    alone::<version::Version>(
         "version",
         &[],
         "Show this program's and the driver's version",
@@ -210,6 +247,19 @@ const fn verb<V: Run>(
         about,
         arguments: arguments::<V>,
         run: obey::<V>,
+        alone: None,
+    }
+}
+
+/// One that is obeyed without a parser where a line has nothing but its name.
+const fn alone<V: Run + Default>(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: &'static str,
+) -> Verb {
+    Verb {
+        alone: Some(run_alone::<V>),
+        ..verb::<V>(name, aliases, about)
     }
 }
 
@@ -228,6 +278,10 @@ fn obey<V: Run>(
     let verb = V::from_arg_matches_mut(matches);
     let verb = verb.map_err(|error| Failure::usage(error.to_string()))?;
     verb.run(session, answer)
+}
+
+fn run_alone<V: Run + Default>(session: &Session, answer: &mut Answer) -> Result<(), Failure> {
+    V::default().run(session, answer)
 }
 
 /// The verb that is typed so.
@@ -250,12 +304,13 @@ pub(super) fn globals() -> Command {
 
 /// What a whole command line says. `words` start with the program's name.
 ///
-/// Most of a short verb's time would go into verbs that nobody typed, and into telling a verb's parser
-/// what the one above it read. So a line that starts with a verb is first read by that verb's parser
-/// alone, and then by those whose names are among the words; for whatever is no such line, with its
-/// help and suggestions, there are all.
+/// A parser takes longer than most short verbs, so that a verb alone gets none. Most of its time would
+/// go into verbs that nobody typed, and into telling a verb's parser what the one above it read. So a
+/// line that starts with a verb is first read by that verb's parser alone, and then by those whose
+/// names are among the words; for whatever is no such line, with its help and suggestions, there are
+/// all.
 pub(super) fn read(words: &[OsString]) -> Result<Order, clap::Error> {
-    if let Some(order) = read_alone(words) {
+    if let Some(order) = verb_alone(words).or_else(|| read_alone(words)) {
         return Ok(order);
     }
     let is_typed = |verb: &&Verb| {
@@ -274,32 +329,64 @@ pub(super) fn read(words: &[OsString]) -> Result<Order, clap::Error> {
     let Some((verb, arguments)) = verb.zip(arguments) else {
         return Err(parser().error(ErrorKind::MissingSubcommand, "no command is given"));
     };
-    Ok(Order {
+    Ok(Order::read(verb, globals, arguments))
+}
+
+/// What a line says that is but a verb, and perhaps which driver.
+fn verb_alone(words: &[OsString]) -> Option<Order> {
+    let (driver, verb) = match words {
+        [_, verb] => (None, verb),
+        [_, option, driver, verb] if option == "--backend" => (Some(driver), verb),
+        _ => return None,
+    };
+    let verb = verb_of(verb.to_str()?)?;
+    Some(Order {
         verb,
-        globals,
-        arguments: ManuallyDrop::new(arguments),
+        arguments: Arguments::None(verb.alone?),
+        globals: Globals::unsaid(driver)?,
     })
 }
 
-/// What a line says that starts with a verb which has no verbs beneath it, if it is right.
+/// What a line says whose first word but for options of every verb is a verb which has no verbs
+/// beneath it, if it is right.
 fn read_alone(words: &[OsString]) -> Option<Order> {
-    let (program, words) = words.split_first()?;
-    let (verb, words) = words.split_first()?;
-    let verb = verb_of(verb.to_str()?)?;
-    let command = settings((verb.arguments)(globals()));
+    let globals = globals();
+    let at = verb_at(&globals, words)?;
+    let verb = verb_of(words[at].to_str()?)?;
+    let command = settings((verb.arguments)(globals));
     if command.has_subcommands() {
         return None;
     }
     // It is as large as what it reads, and the process ends soon.
     let mut command = ManuallyDrop::new(command);
-    let words = [program].into_iter().chain(words);
+    let words = words[..at].iter().chain(&words[at + 1..]);
     let mut arguments = command.try_get_matches_from_mut(words).ok()?;
     let globals = Globals::from_arg_matches_mut(&mut arguments).ok()?;
-    Some(Order {
-        verb,
-        globals,
-        arguments: ManuallyDrop::new(arguments),
-    })
+    Some(Order::read(verb, globals, arguments))
+}
+
+/// Where in a line the verb is, if all before it are options of every verb, written in full.
+fn verb_at(globals: &Command, words: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let word = words.get(at)?.to_str()?;
+        let Some(option) = word.strip_prefix('-') else {
+            return Some(at);
+        };
+        let known = globals.get_arguments().find(|argument| {
+            let long = argument.get_long();
+            let is_long = long.is_some_and(|long| option.strip_prefix('-') == Some(long));
+            is_long
+                || argument
+                    .get_short()
+                    .is_some_and(|short| option.chars().eq([short]))
+        });
+        at += if known?.get_action().takes_values() {
+            2
+        } else {
+            1
+        };
+    }
 }
 
 /// How every line is read.
@@ -346,9 +433,30 @@ mod tests {
     }
 
     #[test]
+    fn verb_alone_is_what_a_parser_makes_of_it() {
+        fn same<V: Run + Default + std::fmt::Debug>(name: &str) {
+            let verb = verb_of(name).unwrap();
+            assert!(verb.alone.is_some(), "{name}");
+            let matches = verb.parser().try_get_matches_from([name]).unwrap();
+            let read = V::from_arg_matches(&matches).unwrap();
+            assert_eq!(format!("{:?}", V::default()), format!("{read:?}"));
+        }
+        same::<ls::Ls>("ls");
+        same::<info::Info>("info");
+        same::<table::Table>("table");
+        same::<status::Status>("status");
+        same::<targets::Targets>("targets");
+        same::<version::Version>("version");
+        let alone = COMMANDS.iter().filter(|verb| verb.alone.is_some());
+        assert_eq!(alone.count(), 6);
+    }
+
+    #[test]
     fn line_is_read_as_by_all_verbs() {
         for line in [
             "ls",
+            "--backend socket:/x table",
+            "--backend nosuch table",
             "-v create ls --table remove",
             "crate x",
             "create",
@@ -360,6 +468,14 @@ mod tests {
             "stats list -v",
             "ls -v --json --backend linux",
             "-v ls --json",
+            "--backend linux --json -v ls",
+            "--backend ls",
+            "--backend linux",
+            "--backend=linux ls --verbose",
+            "--manglename hex info -c",
+            "-vv ls",
+            "--table ls ls",
+            "-- ls",
             "ls --js --udevtimeout=7",
             "ls --backend nosuch",
             "info --version",

@@ -23,7 +23,7 @@ use super::columns::{ColumnArgs, Counting, Known};
 use super::session::Session;
 
 /// The devices that a verb is for.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct Devices {
     /// Names of devices, or their nodes' paths
     #[arg(value_name = "DEV")]
@@ -36,7 +36,7 @@ pub(super) struct Devices {
 }
 
 /// A device said by its uuid or its number.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 struct Key {
     /// The device with this uuid
     #[arg(short, long, conflicts_with_all = ["major", "devices"])]

@@ -17,7 +17,7 @@ use super::session::Session;
 pub(super) const USUAL: &str = "name,major,minor,attr,open,segments,events,uuid";
 
 /// Devices to be shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Info {
     #[command(flatten)]
     devices: Devices,
@@ -31,7 +31,7 @@ pub(super) struct Info {
 }
 
 /// Whose targets are meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct SlotArgs {
     /// The inactive table instead of the active one
     #[arg(long)]

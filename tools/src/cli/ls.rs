@@ -21,7 +21,7 @@ use super::devices::nodes;
 use super::session::Session;
 
 /// The devices are to be listed.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Ls {
     /// Only devices with a line of this target
     #[arg(long)]

@@ -148,10 +148,10 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
 };
 
 fn obey(personality: Personality, order: commands::Order) -> ExitCode {
-    let (verb, mut arguments) = (order.verb, order.arguments);
+    let (verb, arguments) = (order.verb, order.arguments);
     let session = Session::new(order.globals, verb.name);
     let mut answer = Answer::default();
-    match (verb.run)(&mut arguments, &session, &mut answer) {
+    match arguments.obey(verb, &session, &mut answer) {
         Ok(()) => finish(personality, &session, answer, None),
         Err(failure) => {
             let failure = session.with_alternative(failure.about(verb.name, None));

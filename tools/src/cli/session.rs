@@ -1,6 +1,7 @@
 //! What a verb works with: the options of every verb, the driver, and the way out.
 
 use std::cell::{Cell, OnceCell};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -52,6 +53,31 @@ pub(super) struct Globals {
     show_wire: bool,
     #[command(flatten)]
     udev: UdevOptions,
+}
+
+impl Globals {
+    /// What they are where none is typed but, perhaps, the driver; unless the environment says what
+    /// only a parser reads.
+    pub(super) fn unsaid(driver: Option<&OsString>) -> Option<Globals> {
+        let told = ["DM_DEFAULT_NAME_MANGLING_MODE", "DM_UDEV_COOKIE"];
+        if told.iter().any(|name| std::env::var_os(name).is_some()) {
+            return None;
+        }
+        let variable = || std::env::var_os("DM_BACKEND");
+        let backend = match driver.cloned().or_else(variable) {
+            Some(text) => text.to_str()?.parse().ok()?,
+            None => Choice::default(),
+        };
+        Some(Globals {
+            verbose: 0,
+            json: false,
+            backend,
+            manglename: None,
+            dry_run: false,
+            show_wire: false,
+            udev: UdevOptions::default(),
+        })
+    }
 }
 
 fn mangling(text: &str) -> Result<Mode, String> {

@@ -15,7 +15,7 @@ use super::info::SlotArgs;
 use super::session::Session;
 
 /// Devices whose targets' status is to be shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Status {
     #[command(flatten)]
     devices: Devices,

@@ -17,7 +17,7 @@ use super::session::Session;
 use super::status::only;
 
 /// Devices whose tables are to be shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Table {
     #[command(flatten)]
     devices: Devices,

@@ -9,7 +9,7 @@ use super::commands::Run;
 use super::session::Session;
 
 /// The kinds of targets are to be listed.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Targets {}
 
 impl Run for Targets {

@@ -9,7 +9,7 @@ use super::commands::Run;
 use super::session::Session;
 
 /// The versions are to be shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Version {}
 
 impl Run for Version {
