@@ -96,6 +96,14 @@ fn near_words_are_suggested() {
     assert!(said.contains("--columns"), "{said}");
     let said = home.fails(2, &["info", "-c", "-o", "nmae"]);
     assert!(said.contains("hint: there is name"), "{said}");
+    for (words, near) in [
+        (["crate", "x"], "create"),
+        (["info", "--colums"], "--columns"),
+    ] {
+        let said = called(&home, "dmsetup", &words).stderr;
+        let hint = format!("\nhint: there is {near}\nCommand failed.\n");
+        assert!(said.ends_with(&hint), "{said}");
+    }
 }
 
 #[test]

@@ -93,6 +93,14 @@ fn failure_in_json_is_on_stdout_in_fields() {
     );
     let usage = home.json(&["info", "-j", "1"]);
     assert_eq!(usage["error"]["kind"], "usage");
+    let message = usage["error"]["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("not provided: --minor <MINOR>"),
+        "{message}"
+    );
+    let unknown = home.json(&["crate", "a"]);
+    let hint = unknown["error"]["hints"][0].as_str().unwrap();
+    assert!(hint.contains("'create'"), "{hint}");
     home.ok(&["create", "a", "--notable"]);
     let both = home.json(&["table", "a", "b", "c"]);
     assert_eq!(both["devices"][0]["name"], "a");

@@ -11,7 +11,9 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use super::commands::{self, Verb};
+use crate::nearest::nearest;
+
+use super::commands::{self, COMMANDS, Verb};
 
 /// The program that this one is called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,44 @@ pub(super) enum Order {
         fields: bool,
     },
     /// It is wrong.
-    Wrong(String),
+    Wrong(Complaint),
+}
+
+/// Why a command line is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// Why.
+    pub(super) reason: String,
+    /// What may help.
+    pub(super) hint: Option<String>,
+}
+
+impl Complaint {
+    /// The same with the word that was probably meant, behind `before`, if there is one.
+    fn near<'a>(
+        self,
+        wanted: &str,
+        before: &str,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Complaint {
+        let near = nearest(wanted, words);
+        Complaint {
+            hint: near.map(|near| format!("there is {before}{near}")),
+            ..self
+        }
+    }
+}
+
+impl From<String> for Complaint {
+    fn from(reason: String) -> Complaint {
+        Complaint { reason, hint: None }
+    }
+}
+
+impl From<&str> for Complaint {
+    fn from(reason: &str) -> Complaint {
+        reason.to_owned().into()
+    }
 }
 
 /// An option of theirs.
@@ -199,11 +238,19 @@ impl Personality {
             Personality::Dmsetup => translate(arguments, None),
             Personality::Dmstats => translate(arguments, Some("stats")),
             Personality::DevmapName => devmap_name(&arguments),
-            Personality::NotBuilt(name) => Order::Wrong(match name {
-                "dmvdostats" => "dmvdostats is not built; dmctl status shows what vdo says".into(),
-                _ => format!("{name} is not built: util-linux's losetup makes loop devices"),
-            }),
+            Personality::NotBuilt(name) => Order::Wrong(not_built(name)),
         }
+    }
+}
+
+fn not_built(name: &str) -> Complaint {
+    let hint = match name {
+        "dmvdostats" | "vdostats" => "dmctl status shows what vdo says",
+        _ => "util-linux's losetup makes loop devices",
+    };
+    Complaint {
+        reason: format!("{name} is not built"),
+        hint: Some(hint.into()),
     }
 }
 
@@ -224,7 +271,7 @@ fn devmap_name(arguments: &[String]) -> Order {
 }
 
 /// The option of a word that begins with two dashes, and its value if that stands in the word.
-fn long(word: &str) -> Result<(&'static Opt, Option<String>), String> {
+fn long(word: &str) -> Result<(&'static Opt, Option<String>), Complaint> {
     let (name, value) = match word.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (word, None),
@@ -234,11 +281,15 @@ fn long(word: &str) -> Result<(&'static Opt, Option<String>), String> {
     let mut begin = all().filter(|option| option.long.starts_with(name));
     let found = match (exact, begin.next(), begin.next()) {
         (Some(option), ..) | (None, Some(option), None) => option,
-        (None, Some(_), Some(_)) => return Err(format!("option --{name} may mean several")),
-        (None, None, _) => return Err(format!("unrecognized option --{name}")),
+        (None, Some(_), Some(_)) => return Err(format!("option --{name} may mean several").into()),
+        (None, None, _) => {
+            let reason = format!("unrecognized option --{name}");
+            let words = all().map(|option| option.long);
+            return Err(Complaint::from(reason).near(name, "--", words));
+        }
     };
     if value.is_some() && found.takes == Takes::Nothing {
-        return Err(format!("option --{} takes no value", found.long));
+        return Err(format!("option --{} takes no value", found.long).into());
     }
     Ok((found, value))
 }
@@ -256,7 +307,7 @@ struct Parts {
 }
 
 /// Takes a command line apart.
-fn take_apart(arguments: Vec<String>) -> Result<Parts, String> {
+fn take_apart(arguments: Vec<String>) -> Result<Parts, Complaint> {
     let mut options = Vec::new();
     let mut words = VecDeque::new();
     let mut rest = VecDeque::from(arguments);
@@ -299,7 +350,7 @@ fn take_apart(arguments: Vec<String>) -> Result<Parts, String> {
 fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
     let Parts { options, mut words } = match take_apart(arguments) {
         Ok(parts) => parts,
-        Err(reason) => return Order::Wrong(reason),
+        Err(complaint) => return Order::Wrong(complaint),
     };
     let has = |name: &str| options.iter().any(|(option, _)| option.long == name);
     let verb = match verb {
@@ -323,17 +374,26 @@ fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
     let Some(verb) = verb else {
         return Order::Wrong("no command is given".into());
     };
+    if verb == "vdostats" {
+        return Order::Wrong(not_built(&verb));
+    }
     let Some(mut command) = commands::verb_of(&verb).map(Verb::parser) else {
-        return Order::Wrong(format!("unknown command {verb:?}"));
+        let reason = format!("unknown command {verb:?}");
+        let verbs = COMMANDS.iter().map(|known| known.name);
+        return Order::Wrong(Complaint::from(reason).near(&verb, "", verbs));
     };
     let mut out = vec![verb.clone()];
     if command.has_subcommands() {
         let Some(word) = words.pop_front() else {
-            return Order::Wrong(format!("{verb}: no subcommand is given"));
+            return Order::Wrong(format!("{verb}: no subcommand is given").into());
         };
         command = match command.find_subcommand(&word) {
             Some(command) => command.clone(),
-            None => return Order::Wrong(format!("{verb}: unknown subcommand {word:?}")),
+            None => {
+                let reason = format!("{verb}: unknown subcommand {word:?}");
+                let words = command.get_subcommands().map(|command| command.get_name());
+                return Order::Wrong(Complaint::from(reason).near(&word, "", words));
+            }
         };
         out.push(word);
     }
@@ -369,7 +429,11 @@ mod tests {
         let words = line.split_whitespace().map(str::to_owned).collect();
         match Personality::Dmsetup.translate(words) {
             Order::Words(words) => words.join(" "),
-            other => format!("{other:?}"),
+            Order::Wrong(Complaint { reason, hint }) => {
+                let hint = hint.map(|hint| format!("; {hint}"));
+                reason + &hint.unwrap_or_default()
+            }
+            help => format!("{help:?}"),
         }
     }
 
@@ -403,27 +467,32 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert_eq!(dmsetup(""), "Wrong(\"no command is given\")");
+        assert_eq!(dmsetup(""), "no command is given");
+        assert_eq!(dmsetup("nosuch"), "unknown command \"nosuch\"");
+        assert_eq!(dmsetup("ls --qqq"), "unrecognized option --qqq");
+        assert_eq!(dmsetup("ls -Z"), "invalid option -Z");
+        assert_eq!(dmsetup("ls --no"), "option --no may mean several");
+        assert_eq!(dmsetup("info -j"), "option --major needs a value");
+        assert_eq!(dmsetup("ls --force=1"), "option --force takes no value");
+    }
+
+    #[test]
+    fn nearest_word_is_suggested() {
         assert_eq!(
-            dmsetup("nosuch"),
-            "Wrong(\"unknown command \\\"nosuch\\\"\")"
+            dmsetup("crate a"),
+            "unknown command \"crate\"; there is create"
         );
         assert_eq!(
-            dmsetup("ls --nosuch"),
-            "Wrong(\"unrecognized option --nosuch\")"
-        );
-        assert_eq!(dmsetup("ls -Z"), "Wrong(\"invalid option -Z\")");
-        assert_eq!(
-            dmsetup("ls --no"),
-            "Wrong(\"option --no may mean several\")"
+            dmsetup("info --colums"),
+            "unrecognized option --colums; there is --columns"
         );
         assert_eq!(
-            dmsetup("info -j"),
-            "Wrong(\"option --major needs a value\")"
+            dmsetup("stats lits"),
+            "stats: unknown subcommand \"lits\"; there is list"
         );
         assert_eq!(
-            dmsetup("ls --force=1"),
-            "Wrong(\"option --force takes no value\")"
+            dmsetup("vdostats a"),
+            "vdostats is not built; dmctl status shows what vdo says"
         );
     }
 

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command};
 
 use crate::failure::Failure;
+use crate::nearest::nearest;
 use crate::output::{Answer, talk};
 
-use super::commands::{Run, parser};
+use super::commands::{COMMANDS, Run, parser};
 use super::session::Session;
 
 /// A manual page is to be printed, or all are to be written.
@@ -45,7 +46,12 @@ impl Run for Man {
         };
         let Some((_, text)) = pages.into_iter().find(|page| page.0 == name) else {
             let verb = self.verb.unwrap_or_default();
-            return Err(Failure::usage(format!("there is no verb {verb:?}")));
+            let near = nearest(&verb, COMMANDS.iter().map(|known| known.name));
+            let failure = Failure::usage(format!("there is no verb {verb:?}"));
+            return Err(match near {
+                Some(near) => failure.hint(format!("there is {near}")),
+                None => failure,
+            });
         };
         answer.text = text;
         answer.field("page", answer.text.clone());
@@ -286,7 +292,6 @@ fn whole(parser: &Command, verbs: &[Command]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::commands::COMMANDS;
     use super::*;
 
     #[test]

@@ -84,7 +84,7 @@ use crate::output::{Answer, Format, talk, write_stdout};
 use crate::report::{Detail, help};
 
 use self::commands::Verb;
-use self::dmsetup::{Order, Personality};
+use self::dmsetup::{Complaint, Order, Personality};
 use self::session::Session;
 
 /// Runs this program on this process's arguments: as dmctl, or as the one whose name it has.
@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
     if let Some(dev) = std::env::var_os("DM_DEV_DIR").filter(|dev| !dev.is_empty())
         && let Err(error) = dm_linux::devdir::set(dev)
     {
-        return wrong(personality, &format!("DM_DEV_DIR: {error}"));
+        return wrong(personality, &Failure::usage(format!("DM_DEV_DIR: {error}")));
     }
     if personality == Personality::Own {
         let words: Vec<OsString> = [program].into_iter().chain(arguments).collect();
@@ -110,7 +110,7 @@ pub fn main() -> ExitCode {
     let words: Result<Vec<String>, _> = arguments.map(|word| word.into_string()).collect();
     let order = match words {
         Ok(words) => personality.translate(words),
-        Err(word) => Order::Wrong(format!("{word:?} is not UTF-8")),
+        Err(word) => Order::Wrong(format!("{word:?} is not UTF-8").into()),
     };
     match order {
         Order::Words(words) => {
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
             let words: Vec<OsString> = words.map(OsString::from).collect();
             match commands::read(&words) {
                 Ok(order) => obey(personality, order),
-                Err(error) => wrong(personality, &first_line(&error)),
+                Err(error) => wrong(personality, &said(&error)),
             }
         }
         Order::Help { fields } => {
@@ -136,7 +136,10 @@ pub fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Order::Wrong(reason) => wrong(personality, &reason),
+        Order::Wrong(Complaint { reason, hint }) => {
+            let failure = Failure::usage(reason);
+            wrong(personality, &hint.into_iter().fold(failure, Failure::hint))
+        }
     }
 }
 
@@ -187,13 +190,15 @@ fn finish(
 }
 
 /// Ends on a command line that another program would not take either.
-fn wrong(personality: Personality, reason: &str) -> ExitCode {
+fn wrong(personality: Personality, failure: &Failure) -> ExitCode {
     let program = personality.name();
-    talk(&format!("{program}: {reason}"));
+    failure.lines(program).iter().for_each(|line| talk(line));
     if personality == Personality::Own {
         return ExitCode::from(2);
     }
-    talk(&format!("hint: {program} --help"));
+    if failure.is_without_hints() {
+        talk(&format!("hint: {program} --help"));
+    }
     talk("Command failed.");
     ExitCode::FAILURE
 }
@@ -222,11 +227,18 @@ fn usage(personality: Personality) {
     );
 }
 
-/// What clap says is wrong, in a line.
-fn first_line(error: &clap::Error) -> String {
+/// What clap says is wrong, in a line, and what may help.
+fn said(error: &clap::Error) -> Failure {
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    // Words that are missing, or that do not go together, have a line each.
+    let mut lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default();
+    let words: Vec<&str> = lines.map(str::trim).collect();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let reason = format!("{first} {}", words.join(", "));
+    let tips = text.lines().map(str::trim);
+    let tips = tips.filter_map(|line| line.strip_prefix("tip: "));
+    tips.fold(Failure::usage(reason.trim_end()), Failure::hint)
 }
 
 /// Ends on a command line that is no order, or that asks for help.
@@ -241,7 +253,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .take_while(|word| word != "--")
         .any(|word| word == "--json");
     if json && error.kind() != ClapError::DisplayHelpOnMissingArgumentOrSubcommand {
-        let failure = Failure::usage(first_line(error));
+        let failure = said(error);
         let _ = write_stdout(&Answer::default().render(Format::Json, "", Some(&failure)));
     }
     ExitCode::from(2)
