@@ -1,6 +1,8 @@
 //! `dmctl completions`.
 
-use clap::Args;
+use std::collections::BTreeSet;
+
+use clap::{Args, Command, ValueHint};
 use clap_complete::Shell;
 use dm_core::error::ErrorKind;
 
@@ -24,22 +26,44 @@ pub(super) struct Completions {
     names: bool,
 }
 
-/// What bash asks besides: the devices, where a word is not an option.
+/// What bash asks besides: the devices, behind a verb that takes some, where neither an option nor its
+/// value is to come. Whoever named a device did not write shell: its name is quoted, never expanded.
 const BASH: &str = r#"
 _dmctl_and_devices() {
     _dmctl "$@"
-    local cur="${COMP_WORDS[COMP_CWORD]}"
-    if [[ ${COMP_CWORD} -gt 1 && "${cur}" != -* ]]; then
-        local IFS=$'\n'
-        COMPREPLY+=( $(compgen -W "$(dmctl completions --names 2>/dev/null)" -- "${cur}") )
-    fi
+    local cur="${COMP_WORDS[COMP_CWORD]}" word name quoted
+    [[ "${cur}" == -* ]] && return
+    case "${COMP_WORDS[COMP_CWORD-1]}" in
+    = | VALUED) return ;;
+    esac
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case "${word}" in
+        VERBS) break ;;
+        *) word= ;;
+        esac
+    done
+    [[ -n "${word}" ]] || return
+    while IFS= read -r name; do
+        printf -v quoted %q "${name}"
+        [[ "${name}" == "${cur}"* || "${quoted}" == "${cur}"* ]] && COMPREPLY+=("${quoted}")
+    done < <(dmctl completions --names 2>/dev/null)
 }
 complete -F _dmctl_and_devices -o nosort -o bashdefault -o default dmctl
 "#;
 
 /// The same for fish.
 const FISH: &str = r#"
-complete -c dmctl -n "not __fish_dmctl_needs_command" -f -a "(dmctl completions --names 2>/dev/null)" -d "device"
+function __fish_dmctl_wants_device
+    set -l words (commandline -opc)
+    contains -- $words[-1] VALUED
+    and return 1
+    for word in $words[2..-1]
+        contains -- $word VERBS
+        and return 0
+    end
+    return 1
+end
+complete -c dmctl -n __fish_dmctl_wants_device -f -a "(dmctl completions --names 2>/dev/null)" -d "device"
 "#;
 
 /// The same for zsh, whose script asks for a DEV by this.
@@ -74,11 +98,78 @@ fn script(shell: Shell) -> Result<String, Failure> {
         Failure::because(ErrorKind::Io, format!("the script is not UTF-8: {error}"))
     })?;
     Ok(match shell {
-        Shell::Bash => script + BASH,
-        Shell::Fish => script + FISH,
+        Shell::Bash => script + &Words::new().put_into(BASH, " | "),
+        Shell::Fish => script + &Words::new().put_into(FISH, " "),
         Shell::Zsh => with_devices(&script),
         _ => script,
     })
+}
+
+/// What the shells are told of the command line.
+struct Words {
+    /// The options that have a value in a word of its own, as they are typed.
+    valued: BTreeSet<String>,
+    /// The verbs that take devices.
+    verbs: Vec<String>,
+}
+
+impl Words {
+    fn new() -> Words {
+        let mut parser = parser();
+        parser.build();
+        let mut all = Vec::new();
+        with_those_below(&parser, &mut all);
+        let options = all.iter().flat_map(|command| command.get_opts());
+        let options = options.filter(|option| !option.is_require_equals_set());
+        let valued = options.flat_map(|option| {
+            let long = option.get_long().map(|long| format!("--{long}"));
+            let short = option.get_short().map(|short| format!("-{short}"));
+            long.into_iter().chain(short)
+        });
+        let flags: BTreeSet<String> = all
+            .iter()
+            .flat_map(|command| command.get_arguments())
+            .filter(|argument| !argument.get_action().takes_values())
+            .filter_map(|flag| flag.get_short().map(|short| format!("-{short}")))
+            .collect();
+        // The same letter may be a flag of another verb, behind which a device may come.
+        let valued = valued.filter(|option| !flags.contains(option)).collect();
+        let verbs = parser.get_subcommands().filter(|verb| takes_devices(verb));
+        let verbs =
+            verbs.flat_map(|verb| [verb.get_name()].into_iter().chain(verb.get_all_aliases()));
+        Words {
+            valued,
+            verbs: verbs.map(str::to_owned).collect(),
+        }
+    }
+
+    /// A part of a script, with the words where it has their names.
+    fn put_into(&self, script: &str, between: &str) -> String {
+        let valued: Vec<&str> = self.valued.iter().map(String::as_str).collect();
+        script
+            .replace("VALUED", &valued.join(between))
+            .replace("VERBS", &self.verbs.join(between))
+    }
+}
+
+/// A command, and all beneath it.
+fn with_those_below<'a>(command: &'a Command, all: &mut Vec<&'a Command>) {
+    all.push(command);
+    for below in command.get_subcommands() {
+        with_those_below(below, all);
+    }
+}
+
+/// Whether a verb, or one beneath it, takes names of devices; other words for devices are paths.
+fn takes_devices(verb: &Command) -> bool {
+    let mut all = Vec::new();
+    with_those_below(verb, &mut all);
+    all.iter()
+        .flat_map(|command| command.get_positionals())
+        .any(|word| {
+            word.get_id().as_str().starts_with("device")
+                && word.get_value_hint() == ValueHint::Unknown
+        })
 }
 
 /// Zsh's script, with devices where a DEV is meant.
@@ -127,6 +218,8 @@ mod tests {
             let script = script(shell).unwrap();
             assert!(script.contains("dmctl completions --names"), "{shell}");
         }
+        let bash = script(Shell::Bash).unwrap();
+        assert!(bash.contains(" | --backend | ") && bash.contains(" | reload | "));
         let zsh = script(Shell::Zsh).unwrap();
         assert!(zsh.starts_with("#compdef dmctl\n"));
         assert!(zsh.matches("_dmctl_devices'").count() > 10, "{zsh}");
