@@ -49,8 +49,14 @@ fn device_under_another_is_busy_and_the_hint_says_which() {
         stderr.contains("hint: top stands on it: remove that first\n"),
         "{stderr}"
     );
+    home.ok(&["create", "two", "--table", "0 8 linear /dev/mapper/base 0"]);
+    let stderr = home.fails(5, &["remove", "base"]);
+    assert!(
+        stderr.contains("hint: top and two stand on it: remove them first\n"),
+        "{stderr}"
+    );
     // What can be removed is, whatever the others say.
-    let stderr = home.fails(5, &["remove", "base", "top"]);
+    let stderr = home.fails(5, &["remove", "base", "top", "two"]);
     assert!(stderr.starts_with("dmctl: remove base: "), "{stderr}");
     assert_eq!(home.ok(&["ls"]), "base\t(253:0)\n");
     home.ok(&["remove_all"]);

@@ -167,13 +167,14 @@ impl Session {
             .filter(stands_on_it)
             .map(|id| id.to_string())
             .collect();
-        match (above.is_empty(), info.open_count) {
-            (false, _) => Some(format!(
-                "{} stands on it: remove that first",
-                above.join(", ")
+        match (&above[..], info.open_count) {
+            ([one], _) => Some(format!("{one} stands on it: remove that first")),
+            ([first @ .., last], _) => Some(format!(
+                "{} and {last} stand on it: remove them first",
+                first.join(", ")
             )),
-            (true, 0) => None,
-            (true, users) => Some(format!(
+            ([], 0) => None,
+            ([], users) => Some(format!(
                 "it has {users} user(s): disconnect them, or remove it with --deferred when they \
                  leave, or with --force at once"
             )),
