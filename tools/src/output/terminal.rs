@@ -1,14 +1,19 @@
-//! The terminal that stdout is, if it is one.
+//! The terminals that stdout and stderr are, if they are.
 
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 
 /// How many letters a line of the terminal has.
 pub(crate) fn width() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
+    width_of(&io::stdout())
+}
+
+/// The same of a terminal that is not stdout.
+pub(crate) fn width_of(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    if !stream.is_terminal() {
         return None;
     }
-    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(size.ws_col.into()).filter(|width| *width > 0)
 }
 

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::output::Format;
+use crate::output::{Format, terminal};
 
 /// How often the bar is drawn.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// How wide the bar is where there is room, and where it is worth drawing.
 const WIDTH: usize = 40;
+const LEAST: usize = 8;
 
 /// How far something long is. It shows only on a terminal, and not beside a JSON document.
 pub(in crate::cli) struct Progress {
@@ -51,23 +53,30 @@ impl Progress {
         };
         if drawn.last.is_none_or(|last| last.elapsed() >= EVERY) {
             drawn.last = Some(Instant::now());
-            draw(&self.line(done, drawn.started.elapsed()));
+            let columns = terminal::width_of(&io::stderr());
+            draw(&self.line(done, drawn.started.elapsed(), columns));
         }
     }
 
-    fn line(&self, done: u64, elapsed: Duration) -> String {
+    /// A line that the next one can be written over: it never goes on on the next row.
+    fn line(&self, done: u64, elapsed: Duration, columns: Option<usize>) -> String {
         let share = done as f64 / self.total.max(1) as f64;
-        let filled = (0..WIDTH)
-            .take_while(|at| (*at as f64) < share * WIDTH as f64)
-            .count();
         let speed = done as f64 / elapsed.as_secs_f64().max(0.001) / f64::from(1 << 20);
-        format!(
-            "{} [{}{}] {:3.0}% {speed:.0} MiB/s",
-            self.what,
-            "#".repeat(filled),
-            " ".repeat(WIDTH - filled),
-            share * 100.0,
-        )
+        let what = self.what;
+        let percent = format!("{:3.0}%", share * 100.0);
+        let speed = format!("{speed:.0} MiB/s");
+        let words = what.len() + percent.len() + speed.len() + "  [] ".len();
+        // In the last column a terminal may go on already.
+        let room = columns.map_or(WIDTH, |columns| columns.saturating_sub(words + 1));
+        let width = room.min(WIDTH);
+        if width < LEAST {
+            return percent;
+        }
+        let filled = (0..width)
+            .take_while(|at| (*at as f64) < share * width as f64)
+            .count();
+        let (full, empty) = ("#".repeat(filled), " ".repeat(width - filled));
+        format!("{what} [{full}{empty}] {percent} {speed}")
     }
 }
 
@@ -91,8 +100,15 @@ mod tests {
     #[test]
     fn line_says_how_far_it_is() {
         let progress = Progress::new("hash", 4 << 20, Format::Json);
-        let line = progress.line(2 << 20, Duration::from_secs(1));
+        let line = |columns| progress.line(2 << 20, Duration::from_secs(1), columns);
         let (full, empty) = ("#".repeat(20), " ".repeat(20));
-        assert_eq!(line, format!("hash [{full}{empty}]  50% 2 MiB/s"));
+        let whole = format!("hash [{full}{empty}]  50% 2 MiB/s");
+        assert_eq!(line(None), whole);
+        assert_eq!(line(Some(80)), whole);
+        assert_eq!(line(Some(30)), "hash [#####    ]  50% 2 MiB/s");
+        assert_eq!(line(Some(20)), " 50%");
+        for columns in 5..80 {
+            assert!(line(Some(columns)).len() < columns, "{columns}");
+        }
     }
 }
