@@ -244,7 +244,7 @@ impl Create {
         if self.nogroup {
             for region in &regions {
                 text.push_str(&format!(
-                    "{file}: Created new region with 1 area as region ID {region}\n"
+                    "{file}: Created new region with 1 area as region ID {region}.\n"
                 ));
             }
             return Ok(regions);

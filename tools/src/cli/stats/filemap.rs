@@ -107,6 +107,10 @@ impl UpdateFilemap {
         let members = old.members.0.iter().filter_map(|id| set.region(*id));
         let (kept, gone): (Vec<&Rc<Region>>, Vec<_>) =
             members.partition(|region| mapped.extents.contains(&region.range));
+        // First, as dmsetup does: new regions then get their numbers, and the group keeps its own.
+        for region in &gone {
+            tell(dm, info, &Message::Delete(region_number(region.id)?))?;
+        }
         let mut now: BTreeSet<u64> = kept.iter().map(|region| region.id).collect();
         let is_new = |range: &&Range| kept.iter().all(|region| region.range != **range);
         for range in mapped.extents.iter().filter(is_new) {
@@ -130,12 +134,13 @@ impl UpdateFilemap {
             let first = set.region(*first).ok_or_else(missing)?;
             group::say(session, info, first, Some(&together))?;
         }
-        for region in &gone {
-            tell(dm, info, &Message::Delete(region_number(region.id)?))?;
-        }
         let (file, count) = (&self.file, regions.len());
         let id = regions.first().copied().unwrap_or(self.groupid);
-        answer.text = format!("{file}: Updated group ID {id} with {count} region(s).\n");
+        if id != self.groupid {
+            let before = self.groupid;
+            answer.text = format!("Group ID changed from {before} to {id}\n");
+        }
+        answer.text += &format!("{file}: Updated group ID {id} with {count} region(s).\n");
         answer.field(
             "updated",
             json!({ "name": file, "group": id, "regions": regions }),
