@@ -227,6 +227,10 @@ fn tell(rows: &[&str], program: Program) -> Result<Vec<Answer>, String> {
                 open.push(File::open(path).map_err(|error| format!("{path}: {error}"))?);
                 Answer::default()
             }
+            ["RUN", ref words @ ..] => {
+                shell::run(&words.join(" "))?;
+                Answer::default()
+            }
             ["CLOSE"] => {
                 open.clear();
                 wait_for_deferred();

@@ -1,7 +1,7 @@
 //! The rows: a command line, and the exit code of dmctl.
 
 /// A story's name, and its rows. `OPEN` and `CLOSE` are no command lines but what happens to a
-/// device meanwhile.
+/// device meanwhile, and `RUN` is another program that must succeed.
 pub(crate) type Story = (&'static str, &'static [(&'static str, i32)]);
 
 /// Command lines.
