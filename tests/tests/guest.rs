@@ -96,6 +96,7 @@ const ONCE: &[&str] = &[
     "crypt_tags_bytes_are_the_kernels",
     "crypt_tags_wrong_sectors_are_the_kernels",
     "crypt_tags_volumes_open_either_way",
+    "doctor_names_a_missing_module",
     "beside_dmsetup_reports",
     "beside_dmsetup_trees",
     "beside_dmsetup_rest",

@@ -88,6 +88,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("every_program_starts", programs::every_program_starts),
     ("lvm_makes_a_thin_volume", programs::lvm_makes_a_thin_volume),
     ("dmctl_starts", programs::dmctl_starts),
+    (
+        "doctor_names_a_missing_module",
+        programs::doctor_names_a_missing_module,
+    ),
     ("any_driver_runs", programs::any_driver_runs),
     (
         "typed_parameters_are_the_kernels",

@@ -61,6 +61,21 @@ pub(crate) fn dmctl_starts() -> Result<(), String> {
     }
 }
 
+/// It says what is missing, and the command that mends it.
+pub(crate) fn doctor_names_a_missing_module() -> Result<(), String> {
+    let modules = "dm-round-robin dm-queue-length dm-service-time dm-multipath";
+    run(&format!("modprobe -r {modules}"))?;
+    let said = output("dmctl doctor");
+    run(&format!("modprobe -a {modules}"))?;
+    let (_, said, _) = said?;
+    let mut lines = said.lines().map(str::trim);
+    let finding = lines.find(|line| line.ends_with("multipath is not loaded"));
+    match (finding, lines.next()) {
+        (Some(_), Some("as root: modprobe dm-multipath")) => Ok(()),
+        _ => Err(format!("it says {said}")),
+    }
+}
+
 /// The example that runs on an engine elsewhere.
 pub(crate) fn any_driver_runs() -> Result<(), String> {
     for driver in ["engine", "linux"] {
