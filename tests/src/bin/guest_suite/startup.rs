@@ -19,8 +19,8 @@ pub(crate) fn startup_figures() -> Result<(), String> {
     for words in ROWS {
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
         for _ in 0..RUNS {
-            theirs.push(once("dmsetup", &[], words)?);
-            ours.push(once("dmctl", &["--backend", "linux"], words)?);
+            theirs.push(once("dmsetup", words)?);
+            ours.push(once("dmctl", words)?);
         }
         let (theirs, ours) = (median(theirs), median(ours));
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
@@ -29,10 +29,9 @@ pub(crate) fn startup_figures() -> Result<(), String> {
     shell::leftovers().map(|_| ())
 }
 
-fn once(program: &str, before: &[&str], words: &[&str]) -> Result<Duration, String> {
+fn once(program: &str, words: &[&str]) -> Result<Duration, String> {
     let start = Instant::now();
     let status = Command::new(program)
-        .args(before)
         .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
