@@ -273,6 +273,57 @@ fn file_that_became_shorter_fails_the_reads_behind_its_end_alone() {
     }
 }
 
+/// What says to the test below that it is its own child.
+#[cfg(target_os = "linux")]
+const CHILD: &str = "DM_TEST_WAYS";
+
+/// The names of the threads that a flush of this process's first file device left, in a process of its own.
+#[cfg(target_os = "linux")]
+fn threads_of_a_flush(switch: Option<&str>) -> String {
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args([
+            "--exact",
+            "--nocapture",
+            "blockdev::file::tests::switch_says_which_way_requests_wait",
+        ])
+        .env(CHILD, "1")
+        .env_remove("DM_IO_URING");
+    if let Some(word) = switch {
+        child.env("DM_IO_URING", word);
+    }
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn switch_says_which_way_requests_wait() {
+    if std::env::var_os(CHILD).is_some() {
+        let (_file, dev) = image(8);
+        dev.flush().unwrap();
+        for task in std::fs::read_dir("/proc/self/task").unwrap() {
+            let name = task.unwrap().path().join("comm");
+            println!("thread {}", std::fs::read_to_string(name).unwrap().trim());
+        }
+        return;
+    }
+    let off = threads_of_a_flush(Some("off"));
+    assert!(
+        off.contains("thread dm-io\n") && !off.contains("thread dm-ring\n"),
+        "{off}"
+    );
+    let on = threads_of_a_flush(None);
+    match image(8).1.kernel {
+        Some(_) => assert!(
+            on.contains("thread dm-ring\n") && !on.contains("thread dm-io\n"),
+            "{on}"
+        ),
+        None => eprintln!("SKIPPED: no io_uring"),
+    }
+}
+
 /// A loop device over `file`, which ends with this.
 #[cfg(target_os = "linux")]
 struct Loop(String);
