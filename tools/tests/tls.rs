@@ -13,8 +13,11 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dm_core::blockdev::Blocking;
+use dm_core::blockdev::nbd::Secure;
+use dm_core::blockdev::{Blocking, NbdDev, Patience};
+use dm_core::component::TableMode;
 use dm_core::engine::Engine;
 use dm_core::io::IoFlags;
 use dm_core::nbd::{ClientFlags, Greeting, OptionRequest};
@@ -43,15 +46,30 @@ impl Secured {
             .map(|at| (at % 249).to_le_bytes()[0])
             .collect();
         fs::write(home.path().join("disk.img"), pattern).unwrap();
+        let (child, port) = Secured::listen(&home, "127.0.0.1:0", words);
+        let child = Some(child);
+        Secured { home, child, port }
+    }
+
+    fn listen(home: &Home, address: &str, words: &[&str]) -> (Child, u16) {
         let table = "0 8192 linear disk.img 0";
-        let mut all = vec!["run", "--table", table, "--listen", "127.0.0.1:0"];
+        let mut all = vec!["run", "--table", table, "--listen", address];
         all.extend(words);
         let mut child = home.spawn(&all);
         let uri = first_line(&mut child);
         let port = uri.strip_prefix("nbds://127.0.0.1:").expect(&uri);
         let port = port.strip_suffix("/disk").unwrap().parse().unwrap();
-        let child = Some(child);
-        Secured { home, child, port }
+        (child, port)
+    }
+
+    /// Kills it, and starts it anew where it was.
+    fn comes_again(&mut self, words: &[&str]) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let address = format!("127.0.0.1:{}", self.port);
+        self.child = Some(Secured::listen(&self.home, &address, words).0);
     }
 
     fn certified(words: &[&str]) -> (Secured, Authority) {
@@ -272,6 +290,33 @@ fn tables_stand_on_exports_under_tls() {
     fs::write(served.path("keys.psk"), KEYS).unwrap();
     stands_not_on(&served.keys_uri("alice", "keys.psk"), "");
     served.ends();
+}
+
+#[test]
+fn device_finds_its_server_under_tls_again_and_takes_no_other_for_it() {
+    let words = ["--tls-certificates", "pki", "--tls-verify-peer"];
+    let (mut served, _authority) = Secured::certified(&words[2..]);
+    let uri = served.certificates_uri("alice").parse().unwrap();
+    let mut patience = Patience::DEFAULT;
+    patience.reconnect = Duration::from_secs(3);
+    patience.pause = Duration::from_millis(20);
+    let secure = Some(Arc::new(Connector) as Arc<dyn Secure>);
+    let device = NbdDev::open_secured(&uri, TableMode::ReadWrite, patience, secure).unwrap();
+    let mut read = [0; 4096];
+    for round in 1..4_u8 {
+        device
+            .write_at(Sector(8), &[round; 4096], IoFlags::FUA)
+            .unwrap();
+        served.comes_again(&words);
+        device.read_at(Sector(8), &mut read).unwrap();
+        assert_eq!(read, [round; 4096]);
+    }
+    // What listens there next shows a certificate of somebody else's.
+    let stranger = Authority::new("somebody else");
+    stranger.put(&served.path("strange"), "server", "localhost");
+    served.comes_again(&["--tls-certificates", "strange"]);
+    assert!(device.read_at(Sector(8), &mut read).is_err());
+    assert_eq!(served.disk()[4096..8192], [3; 4096]);
 }
 
 #[test]
