@@ -8,7 +8,7 @@ use blake2::{Blake2b, Blake2s};
 use digest::Digest;
 use digest::consts::{U16, U20, U28, U32, U48, U64};
 
-use super::lanes::{sha384, sha512};
+use super::lanes::{sha224, sha256, sha384, sha512};
 
 /// A hash that verity can use.
 #[derive(Clone, Copy)]
@@ -45,10 +45,10 @@ pub trait BlockHash: Send + Sync {
 
 /// Every hash, by its name.
 pub const ALGORITHMS: &[Algorithm] = &[
-    of::<sha2::Sha256>("sha256", 32),
+    by("sha256", 32, sha256),
     by("sha512", 64, sha512),
     by("sha384", 48, sha384),
-    of::<sha2::Sha224>("sha224", 28),
+    by("sha224", 28, sha224),
     of::<sha1::Sha1>("sha1", 20),
     of::<sha3::Sha3_224>("sha3-224", 28),
     of::<sha3::Sha3_256>("sha3-256", 32),
