@@ -1,8 +1,10 @@
-//! integrity with flipped bits: each field of the superblock, the journal, the bitmap, tags and data. Both
+//! integrity with flipped bits: each field of the superblock and of the journal, the bitmap, tags and data. Both
 //! sides refuse the same, find the same blocks wrong, and count them alike.
 
 use std::fmt::Write as _;
 
+use dm_core::format::integrity::{Devices, Flags, Journal, Layout, SUPERBLOCK_SECTORS, Superblock};
+use dm_core::units::{Sector, SectorCount};
 use fastrand::Rng;
 
 use crate::integrity_life::made_by_kernel;
@@ -58,6 +60,8 @@ pub(crate) fn flips_are_found_alike() -> Result<(), String> {
             // What a superblock says, the first device shows.
             let fields = FIELDS.iter().filter(|_| seed == 0);
             let mut groups: Vec<Vec<(usize, u8)>> = fields.map(|flip| vec![*flip]).collect();
+            let behind = behind_superblock(&image.0[0])?;
+            groups.extend(behind.into_iter().map(|(at, bit)| vec![(at, bit)]));
             let end = image.0[0].len();
             let mut flip = |from, to| (rng.usize(from..to), rng.u8(..8));
             groups.extend((0..IN_JOURNAL * times).map(|_| vec![flip(4096, 4096 + 8192)]));
@@ -82,6 +86,46 @@ pub(crate) fn flips_are_found_alike() -> Result<(), String> {
     }
     println!("{flips} flips");
     Ok(())
+}
+
+/// A byte and a bit of each field of journal or bitmap, of a tag, and of data.
+fn behind_superblock(disk: &[u8]) -> Result<Vec<(usize, u8)>, String> {
+    let superblock = Superblock::read(disk).map_err(|error| error.to_string())?;
+    let size = Devices::One(SectorCount(disk.len() as u64 / 512));
+    let layout = Layout::new(&superblock, Sector(0), size, 0).map_err(|error| error.to_string())?;
+    let bytes = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let mut flips = vec![
+        (bytes(layout.tag(Sector(3))), 5),
+        (bytes(layout.data(Sector(5)).0) * 512 + 100, 1),
+    ];
+    let start = bytes(SUPERBLOCK_SECTORS.0) * 512;
+    if superblock.flags.contains(Flags::DIRTY_BITMAP) {
+        flips.extend([(start, 0), (start, 7)]);
+        return Ok(flips);
+    }
+    // A section whose first entry is used.
+    let journal = Journal::new(layout);
+    let sections = disk[start..].chunks(layout.section_bytes());
+    let mut sections = sections.take(bytes(layout.sections().into()));
+    let used = sections.position(|section| journal.sector(section, 0).is_some());
+    let used = used.ok_or("no section's first entry is used")?;
+    let section = start + used * layout.section_bytes();
+    let data = section + 8 * 512;
+    flips.extend([
+        // Its sector, whether it is used, the end of the block's sector, its tag.
+        (section, 1),
+        (section + 4, 0),
+        (section + 8, 3),
+        (section + 16, 6),
+        // What may be a MAC, and the commit ids of sectors of entries and of data.
+        (section + 496, 2),
+        (section + 504, 4),
+        (section + 511, 0),
+        (data + 504, 7),
+        // The block.
+        (data + 77, 5),
+    ]);
+    Ok(flips)
 }
 
 /// `DM_FLIPS=4` looks at so many times the flips, and at what is left out otherwise.
