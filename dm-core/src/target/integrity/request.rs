@@ -12,9 +12,12 @@ use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
 use crate::locks::lock;
 use crate::target::buffers::gathered;
 use crate::typed::integrity::Mode;
-use crate::units::{Sector, SectorRange};
+use crate::units::{Sector, SectorCount, SectorRange};
 
 use super::core::{Core, Span, sectors, written};
+
+/// What is not longer is hashed where it is: to hand it over would cost more.
+const AT_ONCE: SectorCount = SectorCount(32);
 
 /// Blocks that the journal has.
 pub(super) type Overlay = Vec<Over>;
@@ -46,13 +49,13 @@ impl Core {
             // The range is taken when it is written to its place.
             (_, Some(_)) => {
                 let core = self.clone();
-                self.host.compute(Box::new(move || core.journal(io)));
+                self.hash(io.range().length(), move || core.journal(io));
             }
             (_, None) => {
                 let (core, range) = (self.clone(), sectors(&io));
                 let work = move || {
-                    let host = core.host.clone();
-                    host.compute(Box::new(move || core.write_marked(io)));
+                    let next = core.clone();
+                    core.hash(io.range().length(), move || next.write_marked(io));
                 };
                 self.requests.take(range, Box::new(work));
             }
@@ -104,9 +107,9 @@ impl Core {
         self.meta()
             .dev()
             .submit(below.on_complete(move |mut below, result| {
-                let host = core.host.clone();
                 let there = gathered(below.take_data());
-                host.compute(Box::new(move || match result {
+                let next = core.clone();
+                next.hash(io.range().length(), move || match result {
                     Ok(()) => {
                         let there = &there[span.skip..][..span.bytes];
                         let result = match io.tags_mut() {
@@ -120,8 +123,16 @@ impl Core {
                         core.finish(io, result);
                     }
                     result => core.finish(io, result),
-                }));
+                });
             }));
+    }
+
+    /// Does work on so much of data, on a worker if it is much.
+    fn hash(&self, length: SectorCount, work: impl FnOnce() + Send + 'static) {
+        match length <= AT_ONCE {
+            true => work(),
+            false => self.host.compute(Box::new(work)),
+        }
     }
 
     /// Whether a read's data has these tags, but for what is laid over it.
