@@ -76,6 +76,10 @@ pub(crate) fn figures() -> Result<(), String> {
         ("D", format!("0 - D {options}")),
         ("J", format!("0 - J {options}")),
         (
+            "J, journal of 4 MiB",
+            format!("0 - J {options} journal_sectors:8192"),
+        ),
+        (
             "D, sha256",
             "0 - D internal_hash:sha256 fix_padding".to_owned(),
         ),
