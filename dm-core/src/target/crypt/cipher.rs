@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use super::block::{Algorithm, Block, single};
 use super::iv::Iv;
+use super::iv_kind::IvKind;
 use super::key::{Held, KeyBytes, Paged};
 use super::lmk::Lmk;
 use super::mode::{Essiv, Mode, mode};
-use super::spec::{CipherError, CipherSpec, IvKind};
+use super::spec::{CipherError, CipherSpec};
 use super::tcw::Tcw;
 
 /// Encrypts and decrypts sectors with one key, as the kernel's dm-crypt does.

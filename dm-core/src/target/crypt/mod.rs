@@ -6,6 +6,7 @@ mod cipher;
 mod elephant;
 mod hash;
 mod iv;
+mod iv_kind;
 mod key;
 mod keyring;
 mod lmk;

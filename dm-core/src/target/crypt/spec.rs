@@ -1,11 +1,11 @@
 //! What a cipher's name says: `CIPHER[:KEYS]-MODE-IV[:OPTION]`, or `capi:SPEC-IV[:OPTION]`.
 
 use alloc::string::String;
-use core::fmt;
 use core::str::FromStr;
 
 use super::block::Algorithm;
 use super::hash::Hash;
+use super::iv_kind::{IvKind, Known};
 use super::mode::Chaining;
 
 /// How sectors are encrypted, but for the key.
@@ -24,47 +24,16 @@ pub struct CipherSpec {
     pub(super) essiv: Option<Hash>,
 }
 
-/// What makes the IVs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IvKind {
-    Null,
-    Plain,
-    Plain64,
-    Plain64Be,
-    Benbi,
-    Eboiv,
-    Elephant,
-    Lmk,
-    Tcw,
-    /// Made anew for each write; tags keep them.
-    Random,
-}
-
-const IVS: &[(&str, IvKind)] = &[
-    ("plain", IvKind::Plain),
-    ("plain64", IvKind::Plain64),
-    ("plain64be", IvKind::Plain64Be),
-    // The sector, little endian, which is then encrypted.
-    ("essiv", IvKind::Plain64),
-    ("benbi", IvKind::Benbi),
-    ("null", IvKind::Null),
-    ("lmk", IvKind::Lmk),
-    ("tcw", IvKind::Tcw),
-    ("eboiv", IvKind::Eboiv),
-    ("elephant", IvKind::Elephant),
-    ("random", IvKind::Random),
-];
-
 /// Why there is no such cipher, or not with this key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the messages say it
 pub enum CipherError {
-    #[error("the cipher {0} is none of {names}", names = Known(Algorithm::NAMES))]
+    #[error("the cipher {0} is none of {names}", names = Known(Algorithm::NAMES, |_| true))]
     Cipher(String),
-    #[error("the mode {0} is none of {names}", names = Known(Chaining::NAMES))]
+    #[error("the mode {0} is none of {names}", names = Known(Chaining::NAMES, |_| true))]
     Mode(String),
-    #[error("the IV {0} is none of {names}", names = Known(IVS))]
+    #[error("the IV {0} is none of {names}", names = IvKind::known(|_| true))]
     Iv(String),
     #[error("the hash {0} is none of {names}", names = Hash::known())]
     Hash(String),
@@ -128,14 +97,7 @@ fn classic(text: &str) -> Result<CipherSpec, CipherError> {
 
 /// `SPEC-IV[:OPTION]` with SPEC as the kernel's crypto API has it, such as `xts(aes)`.
 fn crypto_api(text: &str) -> Result<CipherSpec, CipherError> {
-    let (rest, option) = match text.rsplit_once(':') {
-        Some((rest, option)) => (rest, Some(option)),
-        None => (text, None),
-    };
-    let (spec, iv) = match rest.rsplit_once('-') {
-        Some((spec, iv)) => (spec, Some(iv)),
-        None => (rest, None),
-    };
+    let ApiWords { spec, iv, option } = ApiWords::of(text);
     let inner = |text| unwrap(text).ok_or_else(|| CipherError::Capi(text.into()));
     let keys = if iv == Some("lmk") { 64 } else { 1 };
     match inner(spec)? {
@@ -149,6 +111,27 @@ fn crypto_api(text: &str) -> Result<CipherSpec, CipherError> {
             Ok(CipherSpec { essiv, ..spec })
         }
         (mode, cipher) => CipherSpec::of(cipher, mode, keys, iv, option),
+    }
+}
+
+/// The words of `SPEC-IV[:OPTION]`.
+pub(super) struct ApiWords<'a> {
+    pub(super) spec: &'a str,
+    pub(super) iv: Option<&'a str>,
+    pub(super) option: Option<&'a str>,
+}
+
+impl<'a> ApiWords<'a> {
+    pub(super) fn of(text: &'a str) -> ApiWords<'a> {
+        let (rest, option) = match text.rsplit_once(':') {
+            Some((rest, option)) => (rest, Some(option)),
+            None => (text, None),
+        };
+        let (spec, iv) = match rest.rsplit_once('-') {
+            Some((spec, iv)) => (spec, Some(iv)),
+            None => (rest, None),
+        };
+        ApiWords { spec, iv, option }
     }
 }
 
@@ -179,11 +162,7 @@ impl CipherSpec {
         let (Some(iv), true) = (iv, chaining != Chaining::Ecb) else {
             return Ok(spec);
         };
-        let row = IVS.iter().find(|row| row.0 == iv);
-        spec.iv = match (row, iv) {
-            (Some(row), _) => row.1,
-            (None, _) => return Err(CipherError::Iv(iv.into())),
-        };
+        spec.iv = IvKind::of(iv).ok_or_else(|| CipherError::Iv(iv.into()))?;
         if iv == "essiv" {
             spec.essiv = Some(hash_of(option.ok_or(CipherError::NoHash)?)?);
         }
@@ -237,7 +216,7 @@ pub(super) struct KeyLayout {
     pub(super) extra: usize,
 }
 
-fn hash_of(name: &str) -> Result<Hash, CipherError> {
+pub(super) fn hash_of(name: &str) -> Result<Hash, CipherError> {
     Hash::of(name).ok_or_else(|| CipherError::Hash(name.into()))
 }
 
@@ -251,19 +230,6 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 /// `a` and `b` of `a(b)`.
 pub(super) fn unwrap(text: &str) -> Option<(&str, &str)> {
     text.strip_suffix(')')?.split_once('(')
-}
-
-/// The names of a list.
-struct Known<T: 'static>(&'static [(&'static str, T)]);
-
-impl<T> fmt::Display for Known<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (name, _)) in self.0.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            write!(f, "{comma}{name}")?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

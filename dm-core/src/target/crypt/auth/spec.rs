@@ -6,10 +6,10 @@ use alloc::string::String;
 use core::str::FromStr;
 
 use super::super::block::Algorithm;
-use super::super::hash::Hash;
+use super::super::iv_kind::IvKind;
 use super::super::key::{Held, Paged};
 use super::super::mode::Chaining;
-use super::super::spec::{CipherError, unwrap};
+use super::super::spec::{ApiWords, CipherError, hash_of, unwrap};
 use super::aead::{self, Aead};
 use super::aegis::Aegis128;
 use super::authenc::{Authenc, Keys, Parts};
@@ -43,15 +43,19 @@ pub(super) enum Iv {
     Random,
 }
 
-const IVS: &[(&str, Iv)] = &[
-    ("null", Iv::Null),
-    ("plain", Iv::Plain),
-    ("plain64", Iv::Plain64),
-    ("plain64be", Iv::Plain64Be),
-    // The sector, little endian, which is then encrypted.
-    ("essiv", Iv::Plain64),
-    ("random", Iv::Random),
-];
+impl Iv {
+    /// What IVs of a kind are with tags, if they can be.
+    fn of(kind: IvKind) -> Option<Iv> {
+        match kind {
+            IvKind::Null => Some(Iv::Null),
+            IvKind::Plain => Some(Iv::Plain),
+            IvKind::Plain64 => Some(Iv::Plain64),
+            IvKind::Plain64Be => Some(Iv::Plain64Be),
+            IvKind::Random => Some(Iv::Random),
+            IvKind::Benbi | IvKind::Eboiv | IvKind::Elephant | IvKind::Lmk | IvKind::Tcw => None,
+        }
+    }
+}
 
 /// Why there is no such authenticated cipher, or not so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +69,7 @@ pub(in super::super) enum AuthError {
          authenc(hmac(HASH),MODE(CIPHER))"
     )]
     Unknown(String),
-    #[error("with tags, the IV {0} is none of null, plain, plain64, plain64be, essiv and random")]
+    #[error("with tags, the IV {0} is none of {names}", names = IvKind::known(|kind| Iv::of(kind).is_some()))]
     Iv(String),
     #[error("essiv works with authenc alone")]
     Essiv,
@@ -80,14 +84,7 @@ impl FromStr for AeadSpec {
 
     fn from_str(text: &str) -> Result<AeadSpec, AuthError> {
         let text = text.strip_prefix("capi:").ok_or(AuthError::Classic)?;
-        let (rest, option) = match text.rsplit_once(':') {
-            Some((rest, option)) => (rest, Some(option)),
-            None => (text, None),
-        };
-        let (spec, iv) = match rest.rsplit_once('-') {
-            Some((spec, iv)) => (spec, Some(iv)),
-            None => (rest, None),
-        };
+        let ApiWords { spec, iv, option } = ApiWords::of(text);
         let mut cipher = AeadCipher::of(spec)?;
         // The cipher has no IV: the kernel warns and goes on.
         let iv = match (iv, cipher.iv_bytes()) {
@@ -100,8 +97,8 @@ impl FromStr for AeadSpec {
             (None, _) => return Err(CipherError::NoIv.into()),
             (Some(iv), _) => iv,
         };
-        let row = IVS.iter().find(|row| row.0 == iv);
-        let row = row.ok_or_else(|| AuthError::Iv(iv.into()))?;
+        let kind = IvKind::of(iv).and_then(Iv::of);
+        let kind = kind.ok_or_else(|| AuthError::Iv(iv.into()))?;
         if iv == "essiv" {
             let hash = option.ok_or(CipherError::NoHash)?;
             let AeadCipher::Authenc(parts) = &mut cipher else {
@@ -109,7 +106,7 @@ impl FromStr for AeadSpec {
             };
             parts.essiv = Some(hash_of(hash)?);
         }
-        Ok(AeadSpec { cipher, iv: row.1 })
+        Ok(AeadSpec { cipher, iv: kind })
     }
 }
 
@@ -245,10 +242,6 @@ impl AeadSpec {
 fn within<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let rest = text.strip_prefix(name)?.strip_prefix('(')?;
     rest.strip_suffix(')')
-}
-
-fn hash_of(name: &str) -> Result<Hash, CipherError> {
-    Hash::of(name).ok_or_else(|| CipherError::Hash(name.into()))
 }
 
 #[cfg(test)]
