@@ -11,6 +11,8 @@ pub(crate) mod ring;
 use std::fs::File;
 
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
+#[cfg(feature = "crypt")]
+use rustix::mm::{Advice, madvise};
 
 /// Tells a block device that `length` bytes from byte `at` on are needed no more.
 ///
@@ -32,4 +34,23 @@ pub(crate) fn zero_out(device: &File, at: u64, length: u64) -> rustix::io::Resul
     const ZERO_OUT: Opcode = opcode::none(0x12, 127);
     // SAFETY: as for `discard`.
     unsafe { ioctl(device, Setter::<ZERO_OUT, [u64; 2]>::new([at, length])) }
+}
+
+/// Leaves the pages that `value` lies in out of core dumps, if the kernel can: it must fill them, so that nothing else
+/// is left out. They stay so when it is gone.
+///
+/// # Source
+/// `MADV_DONTDUMP` of madvise(2).
+#[cfg(feature = "crypt")]
+pub(crate) fn leave_out_of_dumps<T: ?Sized>(value: &T) -> rustix::io::Result<()> {
+    let (start, bytes) = (std::ptr::from_ref(value), size_of_val(value));
+    // SAFETY: this advice changes neither what is in the pages nor whether they are there; the range is that of a
+    // value that is alive, and one that does not begin at a page is refused.
+    unsafe {
+        madvise(
+            start.cast::<std::ffi::c_void>().cast_mut(),
+            bytes,
+            Advice::LinuxDontDump,
+        )
+    }
 }

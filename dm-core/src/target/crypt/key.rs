@@ -1,5 +1,5 @@
-//! Keys in memory: in pages of their own, which are not swapped out where the system allows it,
-//! and wiped when they are given up.
+//! Keys in memory: in pages of their own, which are neither swapped out nor in core dumps where the
+//! system allows it, and wiped when they are given up.
 
 use alloc::boxed::Box;
 use core::ops::Deref;
@@ -117,8 +117,12 @@ impl<S: Single> Single for Paged<S> {
     }
 }
 
-/// Keeps a value in memory, if the system allows it.
+/// Keeps a value in memory, and out of core dumps, if the system allows it.
 fn lock<T: ?Sized>(value: &T) -> Option<LockGuard> {
+    #[cfg(target_os = "linux")]
+    if let Err(errno) = crate::sys::leave_out_of_dumps(value) {
+        tracing::debug!(%errno, "a key's pages may be in core dumps");
+    }
     let bytes = size_of_val(value);
     region::lock(core::ptr::from_ref(value).cast::<u8>(), bytes).ok()
 }
@@ -135,4 +139,108 @@ const STACK: usize = if cfg!(debug_assertions) {
 #[inline(never)]
 pub(super) fn wipe_stack() {
     core::hint::black_box(&mut [0_u8; STACK]);
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use super::*;
+
+    /// Set where this very test is to end with a core dump.
+    const DUMPS: &str = "DM_TEST_DUMPS_CORE";
+
+    /// Bytes that are nowhere else, longer than a register.
+    fn fill(bytes: &mut [u8], seed: u8) {
+        let mut last = seed;
+        for byte in bytes {
+            last = last.wrapping_mul(77).wrapping_add(101);
+            *byte = last ^ (last >> 3);
+        }
+    }
+
+    fn dump() -> ! {
+        let maximum = getrlimit(Resource::Core).maximum;
+        let limit = Rlimit {
+            current: maximum,
+            maximum,
+        };
+        setrlimit(Resource::Core, limit).unwrap();
+        let mut key = KeyBytes::zeroes(200).unwrap();
+        fill(key.as_mut(), 1);
+        let mut other = vec![0; 200];
+        fill(&mut other, 2);
+        core::hint::black_box((&key, &other));
+        std::process::abort()
+    }
+
+    #[test]
+    fn core_dump_has_no_key() {
+        if std::env::var_os(DUMPS).is_some() {
+            dump();
+        }
+        let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+        let limit = getrlimit(Resource::Core).maximum;
+        if pattern.contains(['|', '/']) || limit.is_some_and(|bytes| bytes < 1 << 28) {
+            eprintln!("SKIPPED: core_dump_has_no_key: cores go to {pattern}, limit {limit:?}");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let ended = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "target::crypt::key::tests::core_dump_has_no_key"])
+            .env(DUMPS, "1")
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(ended.core_dumped(), "{ended}");
+        let core = fs::read_dir(folder.path()).unwrap().next().unwrap();
+        let core = fs::read(core.unwrap().path()).unwrap();
+        let has = |seed| {
+            let mut wanted = [0; 200];
+            fill(&mut wanted, seed);
+            core.windows(wanted.len()).any(|bytes| bytes == wanted)
+        };
+        assert!(has(2), "what is on the usual heap is there");
+        assert!(!has(1), "a key is in a core dump");
+    }
+
+    /// The flags of the mapping that an address is in.
+    fn flags(address: usize) -> String {
+        let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut within = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|word| word.split_once('-'));
+            let ends = range.and_then(|(start, end)| {
+                let hex = |text| usize::from_str_radix(text, 16).ok();
+                Some(hex(start)?..hex(end)?)
+            });
+            match (ends, line.strip_prefix("VmFlags: ")) {
+                (Some(range), _) => within = range.contains(&address),
+                (None, Some(flags)) if within => return flags.to_owned(),
+                _ => {}
+            }
+        }
+        panic!("no mapping has {address:x}")
+    }
+
+    #[test]
+    fn keys_are_left_out_of_core_dumps() {
+        let key = KeyBytes::copy(&[7; 64]).unwrap();
+        let held: Held<Paged<[u8; 9000]>> = Held::new(Box::new(Paged([7; 9000])));
+        let first = held.0.as_ptr().addr();
+        for address in [key.as_ptr().addr(), first, first + 8999] {
+            let flags = flags(address);
+            // `dd`: don't dump.
+            assert!(flags.split(' ').any(|flag| flag == "dd"), "{flags}");
+        }
+        let other = [0; 64];
+        let flags = flags(other.as_ptr().addr());
+        assert!(!flags.split(' ').any(|flag| flag == "dd"), "{flags}");
+    }
 }
