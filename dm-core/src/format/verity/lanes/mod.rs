@@ -143,9 +143,11 @@ impl<F: Family> NullaryFnOnce for Hashing<'_, F> {
         // A bit and the number of bits come behind it all.
         for at in (0..length + 1 + F::COUNT).step_by(F::CHUNK) {
             let mut chunks = [&[][..]; LANES];
+            // A loop, since what iterators do is not always made for these vectors.
+            #[allow(clippy::needless_range_loop)]
             if at >= before && at + F::CHUNK <= before + block {
-                for (chunk, block) in chunks.iter_mut().zip(blocks) {
-                    *chunk = &block[at - before..][..F::CHUNK];
+                for lane in 0..LANES {
+                    chunks[lane] = &blocks[lane][at - before..][..F::CHUNK];
                 }
             } else {
                 for (chunk, block) in made.iter_mut().zip(blocks) {

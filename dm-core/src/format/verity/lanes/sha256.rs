@@ -1,6 +1,7 @@
 //! sha256 and sha224 in lanes of 32 bits: twice as fast as the processor's own instructions for them, where it has
 //! vectors of 512 bits. Compilers do not find the ways to turn the words, nor all of the logic, so that each step
 //! is said.
+#![allow(clippy::needless_range_loop)] // What iterators do is not always made for these vectors.
 
 use alloc::boxed::Box;
 use core::arch::x86_64::__m512i as Vector;
@@ -46,12 +47,12 @@ impl Family for Sha256 {
     fn compress(self, state: &mut [Lanes; 8], chunks: &[&[u8]; LANES]) {
         let words = self.words(chunks);
         let mut before = [self.all(0); 8];
-        for (words, state) in before.iter_mut().zip(&*state) {
-            *words = pulp::cast(*state);
+        for at in 0..8 {
+            before[at] = pulp::cast(state[at]);
         }
         let after = self.rounds(before, words);
-        for (state, (before, after)) in state.iter_mut().zip(before.into_iter().zip(after)) {
-            *state = pulp::cast(self.add(before, after));
+        for at in 0..8 {
+            state[at] = pulp::cast(self.add(before[at], after[at]));
         }
     }
 
@@ -64,11 +65,10 @@ impl Sha256 {
     /// Sixteen words of each lane: a chunk of each is a row, and rows become columns.
     #[inline(always)]
     fn words(self, chunks: &[&[u8]; LANES]) -> [Vector; 16] {
-        // Loops, since what arrays have of their own is not made for these vectors.
         let mut rows = [self.all(0); 16];
-        for (row, chunk) in rows.iter_mut().zip(chunks) {
-            let bytes: [u8; 64] = chunk.first_chunk().copied().unwrap_or([0; 64]);
-            *row = pulp::cast(bytes);
+        for at in 0..16 {
+            let bytes: [u8; 64] = chunks[at].first_chunk().copied().unwrap_or([0; 64]);
+            rows[at] = pulp::cast(bytes);
         }
         // Pairs of words, then of pairs, and so on.
         let mut twos = rows;
@@ -93,8 +93,8 @@ impl Sha256 {
             columns[at] = self.even_quarters(eights[at], eights[at + 8]);
             columns[at + 8] = self.odd_quarters(eights[at], eights[at + 8]);
         }
-        for words in &mut columns {
-            *words = self.swapped(*words);
+        for at in 0..16 {
+            columns[at] = self.swapped(columns[at]);
         }
         columns
     }
@@ -102,12 +102,13 @@ impl Sha256 {
     #[inline(always)]
     fn rounds(self, state: [Vector; 8], mut words: [Vector; 16]) -> [Vector; 8] {
         let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
-        for (number, keys) in KEYS.chunks_exact(16).enumerate() {
-            if number > 0 {
+        for first in (0..KEYS.len()).step_by(16) {
+            if first > 0 {
                 self.schedule(&mut words);
             }
-            for (keys, words) in keys.chunks_exact(8).zip(words.chunks_exact(8)) {
-                let keyed = |at: usize| self.add(words[at], self.all(keys[at]));
+            for half in [0, 8] {
+                let keyed =
+                    |at: usize| self.add(words[half + at], self.all(KEYS[first + half + at]));
                 (d, h) = self.round(keyed(0), (a, b, c, d), (e, f, g, h));
                 (c, g) = self.round(keyed(1), (h, a, b, c), (d, e, f, g));
                 (b, f) = self.round(keyed(2), (g, h, a, b), (c, d, e, f));
