@@ -118,6 +118,7 @@ const ONCE: &[&str] = &[
     "integrity_our_cuts_are_recovered_by_the_kernel",
     "integrity_kernels_cuts_are_recovered_here",
     "integrity_half_made_tags_are_gone_on_with",
+    "integrity_inline_device_is_the_kernels",
 ];
 
 #[test]

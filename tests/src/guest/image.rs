@@ -19,6 +19,8 @@ const UNAVAILABLE: i32 = 77;
 /// second processor costs two thirds more for the same work: the suite wakes it where it is needed.
 const APPEND: &str = "quiet panic=-1 oops=panic mitigations=off printk.devkmsg=on \
                       rcupdate.rcu_expedited=1 maxcpus=1";
+/// The bytes of the disk whose sectors have metadata, with them.
+const NAMESPACE_BYTES: u64 = 2 << 20;
 /// The variable with what else the kernel's command line has. Words `NAME=VALUE` that the kernel
 /// does not know become variables of the guest's programs.
 const MORE: &str = "DM_GUEST_APPEND";
@@ -156,8 +158,16 @@ impl Image {
         let turn = File::create(turn).map_err(host("the lock of guests"))?;
         turn.lock().map_err(host("the lock of guests"))?;
         let log = File::create(&log).map_err(host("the console's log"))?;
+        let namespace = File::create(self.namespace()).map_err(host("a disk with metadata"))?;
+        let sized = namespace.set_len(NAMESPACE_BYTES);
+        sized.map_err(host("a disk with metadata"))?;
         let console = Console::new(&self.kernel.to_string(), Box::new(log));
         Machine::start(&mut self.command(accel), console, Some(turn)).map_err(host("qemu"))
+    }
+
+    /// The file of a disk whose sectors have metadata.
+    fn namespace(&self) -> PathBuf {
+        self.state.join(format!("namespace-{}", self.kernel))
     }
 
     fn command(&self, accel: Accel) -> Command {
@@ -175,6 +185,13 @@ impl Image {
                 "-serial",
                 "stdio",
             ])
+            .arg("-drive")
+            .arg(format!(
+                "if=none,id=tagged,format=raw,file={}",
+                self.namespace().display()
+            ))
+            .args(["-device", "nvme,id=nvme,serial=tagged"])
+            .args(["-device", "nvme-ns,bus=nvme,drive=tagged,ms=16"])
             .arg("-append")
             .arg(append.trim_end())
             .arg("-kernel")

@@ -16,7 +16,8 @@ const PADDING: u64 = 8;
 const RUN_ALIGN: u64 = 1 << 12;
 const OLD_RUN_ALIGN: u64 = 1 << 17;
 
-const INTERLEAVE: u32 = 32768;
+const INTERLEAVE_SHIFT: u8 = 15;
+const INTERLEAVE: u32 = 1 << INTERLEAVE_SHIFT;
 const JOURNAL_MAX: u64 = 131_072;
 const JOURNAL_SHIFT: u32 = 7;
 
@@ -179,6 +180,9 @@ impl Layout {
         devices: Devices,
     ) -> Result<Superblock, LayoutError> {
         let (Devices::One(data) | Devices::Two { data, .. }) = devices;
+        if wanted.flags.contains(Flags::INLINE) {
+            return Layout::inline(wanted, start, data);
+        }
         let usual = JOURNAL_MAX.min(data.0 >> JOURNAL_SHIFT);
         let journal = wanted.journal.map_or(usual, u64::from);
         let mut superblock = Superblock {
@@ -204,6 +208,37 @@ impl Layout {
     }
 
     /// Gives a superblock as much data, or as long a journal, as fits.
+    /// The superblock of a device that keeps the tags itself: all behind it is data.
+    fn inline(
+        wanted: &Wanted,
+        start: Sector,
+        size: SectorCount,
+    ) -> Result<Superblock, LayoutError> {
+        let before = start.0.saturating_add(SUPERBLOCK_SECTORS.0);
+        let provided = size.0.saturating_sub(before) / PADDING * PADDING;
+        let shift = INTERLEAVE_SHIFT;
+        let superblock = Superblock {
+            version: 1,
+            interleave_shift: shift,
+            tag_size: wanted.tag_size,
+            journal_sections: 0,
+            provided: SectorCount(provided),
+            flags: wanted.flags,
+            block_shift: wanted.block_shift,
+            // As a kernel says it, which has no bitmap there either.
+            bit_shift: shift - wanted.block_shift,
+            recalculated: Sector(0),
+            salt: [0; 16],
+        };
+        match provided {
+            0 => Err(LayoutError::TooSmall),
+            _ => Ok(Superblock {
+                version: superblock.least_version(),
+                ..superblock
+            }),
+        }
+    }
+
     fn fill(
         superblock: &mut Superblock,
         wanted: &Wanted,
@@ -458,6 +493,25 @@ mod tests {
         let layout = Layout::new(&superblock, Sector(0), devices, 7).unwrap();
         assert_eq!(layout.data(Sector(77)), Sector(77));
         assert_eq!(layout.tag(Sector(16)) - layout.tag(Sector(0)), 64);
+    }
+
+    #[test]
+    fn devices_that_keep_tags_have_data_alone() {
+        let wanted = |block_shift| Wanted {
+            tag_size: 4,
+            block_shift,
+            flags: Flags::INLINE | Flags::FIXED_PADDING,
+            ..Wanted::default()
+        };
+        // As Linux 6.12 makes them.
+        let small = Layout::superblock(&wanted(0), Sector(0), one(17873)).unwrap();
+        assert_eq!((small.version, small.bit_shift), (6, 15));
+        assert_eq!(small.provided, SectorCount(17864));
+        let large = Layout::superblock(&wanted(3), Sector(0), one(18144)).unwrap();
+        assert_eq!((large.journal_sections, large.bit_shift), (0, 12));
+        assert_eq!(large.provided, SectorCount(18136));
+        let none = Layout::superblock(&wanted(0), Sector(0), one(15));
+        assert_eq!(none, Err(LayoutError::TooSmall));
     }
 
     #[test]

@@ -140,11 +140,13 @@ fn refuse_what_is_missing(params: &Params) -> Result<(), ParamError> {
     let options = &params.options;
     if params.mode == Mode::Inline {
         return Err(other(
-            "the engine has modes J, B, D and R, and no device that keeps tags itself",
+            "the engine has modes J, B, D and R: what a device keeps beside its sectors, no process reads or writes",
         ));
     }
     if options.allow_discards_keyed {
-        return Err(other("the engine has not yet allow_discards_keyed"));
+        return Err(other(
+            "allow_discards_keyed needs a superblock of version 7, and the engine has versions 1 to 6",
+        ));
     }
     if options.internal_hash.is_some() {
         return Ok(());

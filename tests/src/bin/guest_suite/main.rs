@@ -28,6 +28,7 @@ mod integrity;
 mod integrity_cuts;
 mod integrity_flips;
 mod integrity_halves;
+mod integrity_inline;
 mod integrity_life;
 mod integrity_sides;
 mod ioctls;
@@ -240,6 +241,10 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "integrity_half_made_tags_are_gone_on_with",
         integrity_halves::half_made_tags_are_gone_on_with,
+    ),
+    (
+        "integrity_inline_device_is_the_kernels",
+        integrity_inline::device_is_the_kernels,
     ),
     ("random_tables_agree", tables::random_tables_agree),
     ("more_random_tables_agree", tables::more_random_tables_agree),

@@ -45,6 +45,16 @@ pub(crate) fn command(command: &mut Command) -> Result<(bool, String, String), S
 }
 
 /// Makes a device with a table by the real dmsetup.
+/// The minor version of a kernel's target.
+pub(crate) fn target_minor(target: &str) -> Result<u32, String> {
+    let targets = run("dmsetup targets")?;
+    let mut lines = targets.lines().map(|line| line.split_whitespace());
+    let version =
+        lines.find_map(|mut words| (words.next() == Some(target)).then(|| words.next())?);
+    let minor = version.and_then(|version| version.split('.').nth(1)?.parse().ok());
+    minor.ok_or_else(|| format!("no version of {target} is told: {targets}"))
+}
+
 pub(crate) fn create(name: &str, table: &str) -> Result<(), String> {
     let mut dmsetup = Command::new("dmsetup");
     let (success, _, stderr) = command(dmsetup.args(["create", name, "--table", table]))?;

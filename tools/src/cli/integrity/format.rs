@@ -40,6 +40,10 @@ pub(super) struct Format {
     /// Leave the salt of keyed hashes out, as kernels before 5.11 need it
     #[arg(long)]
     integrity_legacy_hmac: bool,
+    /// The device keeps the tags itself, as NVMe namespaces with metadata do: a superblock alone is
+    /// made, for kernels, and what was never written can not be read
+    #[arg(long, conflicts_with_all = ["data_device", "journal_size", "interleave_sectors", "keep_data"])]
+    inline: bool,
     /// Write neither zeroes nor tags: what was never written can not be read
     #[arg(long)]
     no_wipe: bool,
@@ -81,6 +85,14 @@ impl Format {
             return Err(failure.hint("--force writes over it, and loses all data"));
         }
         let superblock = self.superblock(&disks)?;
+        if self.inline {
+            disks.write_superblock(&superblock)?;
+            disks.sync()?;
+            if !session.is_dry() {
+                describe(&superblock, &self.place.device, answer);
+            }
+            return Ok(());
+        }
         let volume = Volume::new(disks, superblock, &self.place)?;
         volume.write_head()?;
         if !self.no_wipe {
@@ -109,6 +121,7 @@ impl Format {
         flags.set(Flags::FIXED_PADDING, !self.integrity_legacy_padding);
         let salted = self.place.is_keyed() && !self.integrity_legacy_hmac;
         flags.set(Flags::FIXED_HMAC, salted);
+        flags.set(Flags::INLINE, self.inline);
         let journal = self.journal_size.map(|bytes| bytes >> 9);
         let wanted = Wanted {
             tag_size,

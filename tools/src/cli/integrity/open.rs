@@ -181,7 +181,12 @@ impl Open {
         };
         let device = |path: &PathBuf| activate::path_text(path).map(Device::new);
         let tag_size = found.map(|superblock| superblock.tag_size.into());
-        let mut params = Params::new(device(data)?, tag_size, self.mode.typed());
+        let inline = found.is_some_and(|superblock| superblock.flags.contains(Flags::INLINE));
+        let mode = match inline {
+            true => integrity::Mode::Inline,
+            false => self.mode.typed(),
+        };
+        let mut params = Params::new(device(data)?, tag_size, mode);
         let (tags, journal) = (&self.tags, &self.journal);
         let options = &mut params.options;
         options.meta_device = meta.map(device).transpose()?;

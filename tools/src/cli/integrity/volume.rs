@@ -79,6 +79,19 @@ impl Disks {
             Failure::because(ErrorKind::Invalid, reason)
         })
     }
+
+    /// Writes a superblock, and zeroes behind it.
+    pub(super) fn write_superblock(&self, superblock: &Superblock) -> Result<(), Failure> {
+        let mut head = [0; SECTOR_BYTES * 8];
+        head[..SECTOR_BYTES].copy_from_slice(&superblock.write());
+        self.meta.write(0, &head)
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&self) -> Result<(), Failure> {
+        let data = self.data.as_ref().map_or(Ok(()), Image::sync);
+        data.and_then(|()| self.meta.sync())
+    }
 }
 
 impl Volume {
@@ -117,8 +130,6 @@ impl Volume {
 
     /// Writes superblock and an empty journal.
     pub(super) fn write_head(&self) -> Result<(), Failure> {
-        let mut head = vec![0; SECTOR_BYTES * 8];
-        head[..SECTOR_BYTES].copy_from_slice(&self.superblock.write());
         let journal = Journal::new(self.layout);
         let sectors = self.layout.section_sectors().0;
         let section_bytes = offset(sectors)?;
@@ -132,7 +143,7 @@ impl Volume {
             }
             self.disks.meta.write(start + number * section_bytes, bytes)
         })?;
-        self.disks.meta.write(0, &head)
+        self.disks.write_superblock(&self.superblock)
     }
 
     /// What the journal holds.
@@ -275,8 +286,7 @@ impl Volume {
 
     /// Makes durable what was written.
     pub(super) fn sync(&self) -> Result<(), Failure> {
-        let data = self.disks.data.as_ref().map_or(Ok(()), Image::sync);
-        data.and_then(|()| self.disks.meta.sync())
+        self.disks.sync()
     }
 }
 
