@@ -93,6 +93,30 @@ fn what_is_written_is_read_back_also_after_both_were_made_anew() {
 }
 
 #[test]
+fn recovery_mode_hands_up_the_tags_that_are_there() {
+    let (below, words) = PAIRS[0];
+    let rig = Rig::new();
+    drop(rig.made(below));
+    let sectors = rig.status()[1] & !7;
+    let device = above(&rig, words, sectors);
+    let content = vec![0x5a; usize::try_from(sectors * 512).unwrap()];
+    device.write_at(Sector(0), &content, IoFlags::FUA).unwrap();
+    drop(device);
+    rig.remove("above");
+    rig.remove("tagged");
+    rig.tagged(sectors, &below.replace(" J ", " R "));
+    let device = above(&rig, words, sectors);
+    let mut found = vec![0; content.len()];
+    device.read_at(Sector(0), &mut found).unwrap();
+    assert!(found == content);
+    assert!(
+        device
+            .write_at(Sector(0), &content[..512], IoFlags::empty())
+            .is_err()
+    );
+}
+
+#[test]
 fn wrong_sectors_fail_and_no_others() {
     for (below, words) in &PAIRS[..2] {
         let rig = Rig::new();

@@ -134,6 +134,8 @@ const TAGGED: &[&str] = &[
      --integrity hmac-sha256 --sector-size 4096",
     "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
      --integrity aead -c aes-gcm-random -s 256 --sector-size 4096",
+    "cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+     --integrity aead -c aegis128-random -s 128 --sector-size 4096",
     "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity poly1305",
     "dmctl luks format --force --pbkdf pbkdf2 --iterations 1000 --integrity hmac-sha256 \
      -c aes-xts-random",
