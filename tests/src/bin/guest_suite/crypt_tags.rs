@@ -166,7 +166,10 @@ pub(crate) fn bytes_are_the_kernels() -> Result<(), String> {
             .map_err(|reason| format!("{}, {}, {maker:?}: {reason}", case.cipher, case.options))
     });
     detach();
-    println!("{} cases, each both ways", CASES.len());
+    println!(
+        "{} cases, each both ways",
+        CASES.iter().filter(known).count()
+    );
     done
 }
 
