@@ -169,8 +169,8 @@ mod tests {
             current: maximum,
             maximum,
         };
-        setrlimit(Resource::Core, limit).unwrap();
-        let mut key = KeyBytes::zeroes(200).unwrap();
+        setrlimit(Resource::Core, limit).expect("the limit is not above the most");
+        let mut key = KeyBytes::zeroes(200).expect("so short a key may be");
         fill(key.as_mut(), 1);
         let mut other = vec![0; 200];
         fill(&mut other, 2);
@@ -212,7 +212,7 @@ mod tests {
 
     /// The flags of the mapping that an address is in.
     fn flags(address: usize) -> String {
-        let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+        let maps = fs::read_to_string("/proc/self/smaps").expect("Linux tells them");
         let mut within = false;
         for line in maps.lines() {
             let range = line.split(' ').next().and_then(|word| word.split_once('-'));
