@@ -1,6 +1,6 @@
 //! The functions of `include/dm_netbsd.h`, for programs in C.
 //!
-//! All of their work is [`respond`](dm_proto::server::respond) over a [`NetBsd`]. What is unsafe is that pointers come from
+//! All of their work is [`respond`] over a [`NetBsd`]. What is unsafe is that pointers come from
 //! C: the header says what they must be.
 
 use std::ffi::{CString, c_char, c_int, c_void};

@@ -207,7 +207,6 @@ impl Layout {
         Ok(superblock)
     }
 
-    /// Gives a superblock as much data, or as long a journal, as fits.
     /// The superblock of a device that keeps the tags itself: all behind it is data.
     fn inline(
         wanted: &Wanted,
@@ -239,6 +238,7 @@ impl Layout {
         }
     }
 
+    /// Gives a superblock as much data, or as long a journal, as fits.
     fn fill(
         superblock: &mut Superblock,
         wanted: &Wanted,
