@@ -3,6 +3,10 @@
 use alloc::vec::Vec;
 
 use crate::io::IoData;
+use crate::units::SectorCount;
+
+/// What is not longer is hashed on the thread that brings it: to hand it over would cost more.
+pub(super) const HASHED_AT_ONCE: SectorCount = SectorCount(32);
 
 /// A read's buffers as one.
 pub(super) fn gathered(data: IoData) -> Vec<u8> {

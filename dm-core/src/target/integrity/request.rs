@@ -10,14 +10,11 @@ use crate::errno::Errno;
 use crate::format::integrity::DISCARDED;
 use crate::io::{Io, IoData, IoFlags, IoOp, IoResult};
 use crate::locks::lock;
-use crate::target::buffers::gathered;
+use crate::target::buffers::{HASHED_AT_ONCE, gathered};
 use crate::typed::integrity::Mode;
 use crate::units::{Sector, SectorCount, SectorRange};
 
 use super::core::{Core, Span, sectors, written};
-
-/// What is not longer is hashed where it is: to hand it over would cost more.
-const AT_ONCE: SectorCount = SectorCount(32);
 
 /// Blocks that the journal has.
 pub(super) type Overlay = Vec<Over>;
@@ -129,7 +126,7 @@ impl Core {
 
     /// Does work on so much of data, on a worker if it is much.
     fn hash(&self, length: SectorCount, work: impl FnOnce() + Send + 'static) {
-        match length <= AT_ONCE {
+        match length <= HASHED_AT_ONCE {
             true => work(),
             false => self.host.compute(Box::new(work)),
         }

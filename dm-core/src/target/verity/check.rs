@@ -8,17 +8,14 @@ use smallvec::SmallVec;
 
 use crate::errno::Errno;
 use crate::io::{Io, IoData, IoResult};
-use crate::target::buffers::gathered;
-use crate::units::{SECTOR_SHIFT, SectorCount};
+use crate::target::buffers::{HASHED_AT_ONCE, gathered};
+use crate::units::SECTOR_SHIFT;
 
 use super::repair::{Trouble, Wrong};
 use super::shared::{Core, Part};
 
 /// The note on a request that was checked, so that its end is not taken for that of the read.
 pub(super) const CHECKED: u64 = 1;
-
-/// What is not longer is hashed where it is: to hand it over would cost more.
-const AT_ONCE: SectorCount = SectorCount(32);
 
 /// A block of the tree that was found right, by its level and index there.
 type Found = (u64, Arc<[u8]>);
@@ -61,7 +58,7 @@ impl Check {
             was_unread: result.is_err(),
         });
         match result {
-            Ok(()) if range.length() <= AT_ONCE => check.go_on(),
+            Ok(()) if range.length() <= HASHED_AT_ONCE => check.go_on(),
             Ok(()) => check.on_worker(),
             Err(_) if check.core.codes.is_some() => Trouble::push(check, Wrong::Unread),
             Err(_) => check.io.complete(result),
