@@ -1,24 +1,33 @@
 //! Many requests at a time, most of which are done on the quick way: each gets its own answer.
 
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use dm_core::client::Dm;
+use dm_core::command::SuspendOptions;
 use dm_core::engine::Engine;
-use dm_core::nbd::{CommandFlags, NbdErrno};
-use dm_tests::nbd_batch::{Batch, connect};
-use dm_tests::script::create;
-use dm_tools::export::nbd::Server;
+use dm_core::nbd::{CommandFlags, CommandKind, NbdErrno};
+use dm_tests::nbd_batch::{Batch, connect, request};
+use dm_tests::script::{create, name};
+use dm_tools::export::nbd::{Server, Service};
 
 const BLOCK: usize = 4096;
 
 struct Served {
     _server: Server,
+    engine: Engine,
     folder: tempfile::TempDir,
 }
 
 /// An export of a file of `blocks`.
 fn serve(blocks: u64) -> Served {
+    serve_as(blocks, |service| service)
+}
+
+/// The same, as `how` says.
+fn serve_as(blocks: u64, how: impl FnOnce(Service) -> Service) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("disk.img");
     let file = File::create(&disk).unwrap();
@@ -27,8 +36,12 @@ fn serve(blocks: u64) -> Served {
     let table = format!("0 {} linear {} 0", blocks * 8, disk.display());
     create(&engine, "vol", &table).unwrap();
     let listener = UnixListener::bind(folder.path().join("nbd.sock")).unwrap();
-    let _server = Server::start(engine, listener).unwrap();
-    Served { _server, folder }
+    let _server = Server::start(how(Service::new(engine.clone())), listener).unwrap();
+    Served {
+        _server,
+        engine,
+        folder,
+    }
 }
 
 impl Served {
@@ -78,6 +91,86 @@ fn eio_of_a_file_reaches_its_request_and_no_other_of_the_batch() {
     let mut batch = Batch::default();
     batch.read(63 * BLOCK as u64, BLOCK);
     assert_eq!(batch.run(&mut stream).unwrap(), [Ok(block(0))]);
+}
+
+#[test]
+fn large_reads_come_whole_from_memory_and_from_the_disk_and_fail_alone() {
+    read_large(&serve(1024));
+}
+
+#[test]
+fn large_reads_that_are_lent_come_whole_and_fail_alone() {
+    read_large(&serve_as(1024, Service::steady));
+}
+
+#[test]
+fn what_was_read_before_a_suspend_is_what_the_client_takes_after_it() {
+    const LENGTH: usize = 128 << 10;
+    let served = serve(64);
+    fs::write(served.disk(), vec![1; 64 * BLOCK]).unwrap();
+    let mut stream = connect(&served.socket(), "vol").unwrap();
+    let read = request(CommandKind::Read, 0, 0, LENGTH as u64);
+    stream.write_all(&read).unwrap();
+    let mut head = [0; 16];
+    stream.read_exact(&mut head).unwrap();
+    let dm = Dm::new(served.engine.clone());
+    dm.suspend(name("vol"), SuspendOptions::default()).unwrap();
+    fs::write(served.disk(), vec![2; 64 * BLOCK]).unwrap();
+    let mut data = vec![0; LENGTH];
+    stream.read_exact(&mut data).unwrap();
+    assert!(data.iter().all(|byte| *byte == 1));
+}
+
+fn read_large(served: &Served) {
+    const LARGE: usize = 256 << 10;
+    let mut stream = connect(&served.socket(), "vol").unwrap();
+    let content: Vec<u8> = (0..8 * LARGE)
+        .map(|at| (at % 4093).to_le_bytes()[0])
+        .collect();
+    // A hole behind what is written.
+    let mut disk = content.clone();
+    disk.resize(1024 * BLOCK, 0);
+    let mut batch = Batch::default();
+    for (at, bytes) in content.chunks(LARGE).enumerate() {
+        batch.write((at * LARGE) as u64, bytes, CommandFlags::empty());
+    }
+    assert!(batch.run(&mut stream).unwrap().iter().all(Result::is_ok));
+    // Of all lengths, from within pages, and over the beginning of the hole.
+    let places: Vec<(usize, usize)> = (0..64)
+        .map(|at| {
+            let length = [64 << 10, 4096, LARGE, LARGE + 512, 1 << 20, 68 << 10][at % 6];
+            ((at * 61 * 512) % (10 * LARGE), length)
+        })
+        .collect();
+    for forgotten in [false, true] {
+        if forgotten {
+            let file = File::open(served.disk()).unwrap();
+            file.sync_all().unwrap();
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        }
+        for _ in 0..3 {
+            let mut batch = Batch::default();
+            for (at, length) in &places {
+                batch.read(*at as u64, *length);
+            }
+            for ((at, length), answer) in places.iter().zip(batch.run(&mut stream).unwrap()) {
+                let answer = answer.unwrap();
+                assert!(answer == disk[*at..at + length], "{length} bytes at {at}");
+            }
+        }
+    }
+    // Behind its new end the file has nothing to read.
+    set_len(&served.disk(), 4 * LARGE as u64);
+    let mut batch = Batch::default();
+    for at in 0..8 {
+        batch.read((at * LARGE) as u64, LARGE);
+    }
+    for (at, answer) in batch.run(&mut stream).unwrap().into_iter().enumerate() {
+        match at {
+            0..4 => assert!(answer.unwrap() == disk[at * LARGE..][..LARGE], "{at}"),
+            _ => assert_eq!(answer, Err(NbdErrno::Io), "{at}"),
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Reads and writes that take no waiting, of buffers that the caller keeps.
 
+#[cfg(feature = "std")]
+use std::os::fd::BorrowedFd;
+
 use crate::units::SectorCount;
 
 /// The buffer of a read or a write that is done at once or not at all: whole sectors.
@@ -9,6 +12,10 @@ pub enum Quick<'a> {
     Read(&'a mut [u8]),
     /// To be stored.
     Write(&'a [u8]),
+    /// To be moved into a pipe, without a copy: what comes out of it is what is stored there when it
+    /// comes out. If it is not done, part of it may be in the pipe.
+    #[cfg(feature = "std")]
+    Pipe(BorrowedFd<'a>, SectorCount),
 }
 
 /// How a read or a write is to be done at once.
@@ -26,6 +33,8 @@ impl<'a> Quick<'a> {
         let bytes = match self {
             Quick::Read(buffer) => buffer.len(),
             Quick::Write(buffer) => buffer.len(),
+            #[cfg(feature = "std")]
+            Quick::Pipe(_, sectors) => return Some(*sectors).filter(|it| !it.is_zero()),
         };
         SectorCount::from_buffer_length(bytes).filter(|sectors| !sectors.is_zero())
     }
@@ -50,6 +59,11 @@ impl<'a> Quick<'a> {
             Quick::Write(buffer) => {
                 let (front, rest) = buffer.split_at(bytes);
                 (Quick::Write(front), Quick::Write(rest))
+            }
+            #[cfg(feature = "std")]
+            Quick::Pipe(pipe, all) => {
+                let rest = SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
+                (Quick::Pipe(pipe, sectors), Quick::Pipe(pipe, rest))
             }
         }
     }

@@ -116,8 +116,10 @@ fn near(segment: &Segment, range: SectorRange, part: Quick<'_>, haste: Haste) ->
     match segment.target().route(range) {
         Route::To { component, at } => component.dev().quick(at, part, haste),
         Route::Zero => {
-            if let Quick::Read(bytes) = part {
-                bytes.fill(0);
+            match part {
+                Quick::Read(bytes) => bytes.fill(0),
+                Quick::Write(_) => {}
+                Quick::Pipe(..) => return false,
             }
             true
         }

@@ -2,15 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::ReadWriteFlags;
+use rustix::pipe::SpliceFlags;
 
 use crate::blockdev::{Extent, Limits};
-use crate::io::{Io, IoData};
 use crate::sys;
-use crate::units::{SECTOR_SHIFT, SectorRange};
+use crate::units::{SECTOR_SHIFT, SectorCount, SectorRange};
 
 use super::extents_by_search;
 
@@ -24,26 +25,49 @@ pub(super) enum Done {
 /// What opens a file past the page cache.
 pub(super) const DIRECT: Option<i32> = Some(rustix::fs::OFlags::DIRECT.bits().cast_signed());
 
-/// Reads what the page cache holds, if it holds all of it.
-pub(super) fn read_cached(file: &File, io: &mut Io) -> bool {
-    let mut at = io.range().start().0 << SECTOR_SHIFT;
-    let IoData::Read(buffers) = io.data_mut() else {
-        return false;
-    };
-    for buffer in buffers {
-        if !read_now(file, buffer, at) {
-            return false;
-        }
-        at += buffer.len() as u64;
-    }
-    true
+/// Whether a file's bytes are nowhere but in memory, swapped out perhaps: its file system does not tell whether a
+/// read would wait.
+///
+/// # Source
+/// `TMPFS_MAGIC` of linux/magic.h.
+pub(super) fn is_in_memory(file: &File) -> bool {
+    const TMPFS: i128 = 0x0102_1994;
+    // Its type is not everywhere the same.
+    rustix::fs::fstatfs(file).is_ok_and(|system| i128::from(system.f_type) == TMPFS)
 }
 
-/// Reads what the page cache holds of one buffer, if it holds all of it.
+/// Reads what the page cache holds, if it holds all of it.
 pub(super) fn read_now(file: &File, buffer: &mut [u8], at: u64) -> bool {
     let wanted = buffer.len();
     let mut slices = [IoSliceMut::new(buffer)];
     rustix::io::preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) == Ok(wanted)
+}
+
+/// Moves what the page cache holds into a pipe, if it holds all of it and the pipe has room.
+///
+/// What the kernel drops in between is read anew, for which this waits; that is rare.
+pub(super) fn pass_now(
+    file: &File,
+    pipe: BorrowedFd<'_>,
+    mut at: u64,
+    sectors: SectorCount,
+) -> bool {
+    let Some(mut left) = sectors.buffer_length() else {
+        return false;
+    };
+    if !sys::is_cached(file, at, left as u64) {
+        return false;
+    }
+    while left > 0 {
+        let flags = SpliceFlags::NONBLOCK;
+        match rustix::pipe::splice(file, Some(&mut at), pipe, None, left, flags) {
+            Ok(0) => return false,
+            Ok(moved) => left -= moved.min(left),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 /// The block sizes of a block device, and whether it discards.

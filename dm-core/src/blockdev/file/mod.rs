@@ -61,6 +61,8 @@ struct Inner {
     path: PathBuf,
     kind: FileKind,
     caching: Caching,
+    /// No read waits for a disk.
+    in_memory: bool,
     info: DevInfo,
 }
 
@@ -158,11 +160,13 @@ impl FileDev {
             limits,
             ..DevInfo::new(size)
         };
+        let in_memory = kind == FileKind::Regular && os::is_in_memory(&file);
         let inner = Arc::new(Inner {
             file: Arc::new(file),
             path: path.to_owned(),
             kind,
             caching,
+            in_memory,
             info,
         });
         let kernel = Kernel::there();
@@ -212,9 +216,7 @@ impl BlockDev for FileDev {
         let durable = io.flags().contains(IoFlags::FUA);
         let cached = self.inner.caching == Caching::PageCache;
         match io.op() {
-            IoOp::Read if cached && os::read_cached(&self.inner.file, &mut io) => {
-                io.complete(Ok(()))
-            }
+            IoOp::Read if cached && self.inner.read_cached(&mut io) => io.complete(Ok(())),
             IoOp::Write if cached && !durable => {
                 let result = self.inner.write(&io);
                 io.complete(result);
@@ -248,9 +250,10 @@ impl BlockDev for FileDev {
             Quick::Read(buffer) if haste == Haste::CallerWaits => {
                 self.inner.file.read_exact_at(buffer, at).is_ok()
             }
-            Quick::Read(buffer) => os::read_now(&self.inner.file, buffer, at),
+            Quick::Read(buffer) => self.inner.read_now(buffer, at),
             Quick::Write(_) if info.read_only => false,
             Quick::Write(buffer) => self.inner.file.write_all_at(buffer, at).is_ok(),
+            Quick::Pipe(pipe, sectors) => os::pass_now(&self.inner.file, pipe, at, sectors),
         }
     }
 
@@ -292,6 +295,29 @@ impl Inner {
             true => self.file.sync_data().map_err(|error| io_error(&error)),
             false => Ok(()),
         }
+    }
+
+    /// Reads if that takes no waiting for a disk; whether it did.
+    fn read_now(&self, buffer: &mut [u8], at: u64) -> bool {
+        match self.in_memory {
+            true => self.file.read_exact_at(buffer, at).is_ok(),
+            false => os::read_now(&self.file, buffer, at),
+        }
+    }
+
+    /// The same of all that `io` reads.
+    fn read_cached(&self, io: &mut Io) -> bool {
+        let mut at = io.range().start().0 << SECTOR_SHIFT;
+        let IoData::Read(buffers) = io.data_mut() else {
+            return false;
+        };
+        for buffer in buffers {
+            if !self.read_now(buffer, at) {
+                return false;
+            }
+            at += buffer.len() as u64;
+        }
+        true
     }
 
     fn read(&self, io: &mut Io) -> IoResult {

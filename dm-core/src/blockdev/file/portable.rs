@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use crate::blockdev::{Extent, ExtentKind, Limits};
-use crate::io::Io;
-use crate::units::SectorRange;
+use crate::units::{SectorCount, SectorRange};
 
 /// Whether the file system did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,18 @@ pub(super) enum Done {
 /// There is no way past the page cache that is known here.
 pub(super) const DIRECT: Option<i32> = None;
 
-/// There is no asking whether a read would wait.
-pub(super) fn read_cached(_: &File, _: &mut Io) -> bool {
+/// Nothing is known of file systems.
+pub(super) fn is_in_memory(_: &File) -> bool {
     false
 }
 
-/// Nor of one buffer.
+/// There is no asking whether a read would wait.
 pub(super) fn read_now(_: &File, _: &mut [u8], _: u64) -> bool {
+    false
+}
+
+/// Nor whether it is in memory, to be moved from there.
+pub(super) fn pass_now(_: &File, _: BorrowedFd<'_>, _: u64, _: SectorCount) -> bool {
     false
 }
 

@@ -100,10 +100,7 @@ fn direct_file_reads_back_and_leaves_nothing_in_the_page_cache() {
     let hole = usize::try_from(block * 512).unwrap();
     assert!(read[..hole] == bytes[..hole] && read[hole * 2..] == bytes[hole * 2..]);
     assert!(read[hole..hole * 2].iter().all(|byte| *byte == 0));
-    /// A file system whose files are nowhere but in the page cache.
-    const TMPFS: i128 = 0x0102_1994;
-    let system = rustix::fs::fstatfs(file.as_file()).unwrap();
-    if i128::from(system.f_type) != TMPFS {
+    if !cached.inner.in_memory {
         assert!(!os::read_now(&cached.inner.file, &mut [0; 4096], 8192));
     }
 }
@@ -322,6 +319,54 @@ fn switch_says_which_way_requests_wait() {
         ),
         None => eprintln!("SKIPPED: no io_uring"),
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_page_cache_holds_goes_through_a_pipe() {
+    use std::os::fd::AsFd;
+    let (file, dev) = image(256);
+    let bytes: Vec<u8> = (0..256 * 512_u32)
+        .map(|at| (at % 251).to_le_bytes()[0])
+        .collect();
+    dev.write_at(Sector(0), &bytes, IoFlags::empty()).unwrap();
+    if !crate::sys::is_cached(&dev.inner.file, 0, 4096) {
+        eprintln!("SKIPPED: the kernel does not tell what is in the page cache");
+        return;
+    }
+    let (out, into) = rustix::pipe::pipe().unwrap();
+    let pass = |dev: &FileDev, start, sectors| {
+        let part = Quick::Pipe(into.as_fd(), SectorCount(sectors));
+        dev.quick(Sector(start), part, Haste::AtOnce)
+    };
+    // Not from the beginning of a page, nor to the end of one.
+    assert!(pass(&dev, 3, 50));
+    let mut read = vec![0; 50 * 512];
+    io::Read::read_exact(&mut File::from(out.try_clone().unwrap()), &mut read).unwrap();
+    assert!(read == bytes[3 * 512..53 * 512]);
+    // Behind the end of the device; more than the pipe has room for; what would have to be read.
+    assert!(!pass(&dev, 255, 2));
+    assert!(!pass(&dev, 0, 256));
+    let hole = tempfile::NamedTempFile::new().unwrap();
+    hole.as_file().set_len(1 << 20).unwrap();
+    let hole = FileDev::open(hole.path(), TableMode::ReadWrite).unwrap();
+    assert!(!pass(&hole, 0, 8));
+    if let Ok(direct) = FileDev::open_as(file.path(), TableMode::ReadOnly, Caching::Direct) {
+        assert!(!pass(&direct, 0, 8));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn file_in_memory_needs_no_other_thread() {
+    let file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    file.as_file().set_len(1 << 20).unwrap();
+    let dev = FileDev::open(file.path(), TableMode::ReadWrite).unwrap();
+    assert!(dev.inner.in_memory);
+    let mut bytes = [1; 4096];
+    // A hole, which holds no memory.
+    assert!(dev.quick(Sector(8), Quick::Read(&mut bytes), Haste::AtOnce));
+    assert_eq!(bytes, [0; 4096]);
 }
 
 /// A loop device over `file`, which ends with this.

@@ -47,6 +47,7 @@ impl Crypt {
                 ENCRYPTED.set(encrypted);
                 done
             }
+            Quick::Pipe(..) => false,
         }
     }
 }

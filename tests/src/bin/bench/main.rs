@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use dm_core::engine::Engine;
 use dm_tests::script::create;
-use dm_tools::export::nbd::Server;
+use dm_tools::export::nbd::{Server, Service};
 
 use self::jobs::{Bench, Client, JOBS, Job, Sample};
 use self::server::Disk;
@@ -106,7 +106,9 @@ fn serve(socket: &Path, levels: &str, table: &str) -> io::Result<()> {
         };
         create(&engine, &name, &table).map_err(io::Error::other)?;
     }
-    let _server = Server::start(engine, UnixListener::bind(socket)?)?;
+    // As `dmctl run` does.
+    let service = Service::new(engine).steady();
+    let _server = Server::start(service, UnixListener::bind(socket)?)?;
     loop {
         std::thread::park();
     }

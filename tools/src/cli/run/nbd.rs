@@ -63,8 +63,10 @@ impl fmt::Display for Place {
 impl NbdArgs {
     /// Serves the engine's device `name`.
     pub(super) fn start(&self, engine: Engine, name: &DmName) -> Result<Export, Failure> {
+        // Nobody else has this engine.
         let mut service = Service::new(engine)
             .only(name.clone())
+            .steady()
             .max_clients(self.max_clients);
         let mut security = Security::Plain;
         if let Some((tls, policy)) = self.tls.read()? {

@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub(super) block_status: bool,
     /// The client may not write.
     pub(super) read_only: bool,
+    /// Its table stays as it is.
+    pub(super) steady: bool,
     pub(super) edges: Edges,
     /// The size that the client was told.
     pub(super) size: SectorCount,
@@ -384,6 +386,7 @@ impl<S: Stream> Options<'_, S> {
             block_status: self.allocation_of.as_ref() == Some(&export.name),
             size: export.info.size,
             read_only: export.info.read_only,
+            steady: self.service.steady,
             name: export.name.to_string(),
             edges: Edges::of(
                 export.name.device.as_str(),

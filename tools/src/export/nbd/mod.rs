@@ -7,7 +7,8 @@
 //! answer, submits the rest to the device, and sends replies, as many at a time as there are. A slow
 //! client holds up only itself. A connection takes 768 KiB for its batches, and what it has under way
 //! is bounded besides ([`IN_FLIGHT_BYTES`], [`IN_FLIGHT_REQUESTS`]); a client that sends more is not
-//! read until it has taken replies.
+//! read until it has taken replies. A large read that the page cache can answer is moved to the socket
+//! through a pipe, so that its bytes are copied by nobody but the client.
 //!
 //! # Source
 //! The NBD project's `doc/proto.md`: fixed newstyle, structured replies, extended headers,
@@ -19,6 +20,8 @@ mod inbox;
 mod listener;
 mod name;
 mod odd;
+#[cfg_attr(not(target_os = "linux"), path = "no_pipe.rs")]
+mod pipe;
 mod replies;
 mod request;
 mod server;

@@ -9,7 +9,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -18,6 +18,7 @@ use dm_core::io::IoData;
 use dm_core::nbd::Head;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
 
+use super::pipe::Lazy;
 use super::{IN_FLIGHT_BYTES, IN_FLIGHT_REQUESTS};
 
 /// The most replies that wait for the end of a batch.
@@ -90,6 +91,8 @@ pub(super) struct Outbox {
     filled: usize,
     /// How many of these replies have no data.
     empty: usize,
+    /// Holds a reply at the most, and none while requests are waited for.
+    pipe: Lazy,
     /// It owns the sending side.
     owner: bool,
 }
@@ -315,6 +318,7 @@ impl Outbox {
             bytes: vec![0; CAPACITY].into(),
             filled: 0,
             empty: 0,
+            pipe: Lazy::default(),
             owner: false,
         }
     }
@@ -385,26 +389,46 @@ impl Outbox {
         true
     }
 
+    /// Sends a reply with `length` bytes of data that never come into this process's memory, if `fill`
+    /// can move them into a pipe. Whether it did.
+    pub(super) fn pass(
+        &mut self,
+        head: &Head,
+        length: usize,
+        fill: impl FnOnce(BorrowedFd<'_>) -> bool,
+    ) -> bool {
+        let Some(pipe) = self.pipe.for_reply(head.len() + length) else {
+            return false;
+        };
+        if !pipe.put(head, length, fill) {
+            self.pipe.give_up();
+            return false;
+        }
+        self.flush();
+        self.begin();
+        true
+    }
+
     /// Sends all replies that there are, and gives the sending side up.
     pub(super) fn flush(&mut self) {
         let shared = self.replies.0.clone();
+        let some = self.filled > 0 || self.pipe.is_filled();
         let mut state = shared.lock();
-        while !self.owner && state.owned && self.filled > 0 {
+        while !self.owner && state.owned && some {
             state = shared.wait(state);
             self.owner = !state.owned;
             state.owned |= self.owner;
         }
-        if !self.owner && self.filled > 0 {
+        if !self.owner && some {
             (self.owner, state.owned) = (true, true);
         }
         if !self.owner {
             return;
         }
-        if self.filled > 0 {
+        if some {
             let broken = state.broken.is_some();
             drop(state);
-            let mut bytes = [IoSlice::new(&self.bytes[..self.filled])];
-            if !broken && let Err(error) = shared.send_slices(&mut bytes, Patience::Waits) {
+            if !broken && let Err(error) = self.send_own(&shared) {
                 shared.fail(error);
             }
             (self.filled, self.empty) = (0, 0);
@@ -412,5 +436,13 @@ impl Outbox {
         }
         self.owner = false;
         shared.drain(state, Patience::Waits);
+    }
+
+    fn send_own(&mut self, shared: &Shared) -> io::Result<()> {
+        let mut bytes = [IoSlice::new(&self.bytes[..self.filled])];
+        if self.filled > 0 {
+            shared.send_slices(&mut bytes, Patience::Waits)?;
+        }
+        self.pipe.send(&shared.socket)
     }
 }

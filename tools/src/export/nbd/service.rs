@@ -22,6 +22,7 @@ pub struct Service {
     pub(super) engine: Engine,
     pub(super) only: Option<DmName>,
     pub(super) read_only: bool,
+    pub(super) steady: bool,
     pub(super) max_clients: usize,
     pub(super) tls: Option<(Tls, TlsPolicy)>,
 }
@@ -33,6 +34,7 @@ impl Service {
             engine,
             only: None,
             read_only: false,
+            steady: false,
             max_clients: CONNECTIONS_MAX,
             tls: None,
         }
@@ -50,6 +52,14 @@ impl Service {
     pub fn read_only(self) -> Service {
         let read_only = true;
         Service { read_only, ..self }
+    }
+
+    /// No device changes its table as long as this serves. Large reads are lent from the page cache then: a client
+    /// gets what is stored when it takes the bytes, and no suspend could wait for that.
+    #[must_use]
+    pub fn steady(self) -> Service {
+        let steady = true;
+        Service { steady, ..self }
     }
 
     /// How many clients there are at a time; more are turned away.

@@ -23,6 +23,9 @@ use super::stream::Stream;
 /// to take the reply to a large one.
 const SEND_BUFFER: usize = 1 << 20;
 
+/// Bytes of a read that is lent to the socket.
+const PASSED_MIN: usize = 64 << 10;
+
 /// Bytes of a write that is stored as it comes.
 const STREAMED_MIN: usize = 64 << 10;
 
@@ -262,11 +265,11 @@ fn quickly(
     let wire_length = u32::try_from(length).unwrap_or(u32::MAX);
     let head = reply_to.data(reply_to.offset, wire_length, ReplyFlags::DONE);
     head.is_ok_and(|head| {
-        let fill = |data: &mut [u8]| {
-            session
-                .device
-                .quick(start, Quick::Read(data), Haste::AtOnce)
-        };
-        outbox.read(&head, length, fill)
+        let read = |part: Quick<'_>| session.device.quick(start, part, Haste::AtOnce);
+        let sectors = range.length();
+        let passed = session.steady
+            && length >= PASSED_MIN
+            && outbox.pass(&head, length, |pipe| read(Quick::Pipe(pipe, sectors)));
+        passed || outbox.read(&head, length, |data| read(Quick::Read(data)))
     })
 }
