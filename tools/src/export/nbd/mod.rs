@@ -18,6 +18,7 @@ mod edges;
 mod handshake;
 mod inbox;
 mod listener;
+mod lookout;
 mod name;
 mod odd;
 #[cfg_attr(not(target_os = "linux"), path = "no_pipe.rs")]

@@ -1,6 +1,6 @@
 //! A client's requests: received, done at once where they can be, and handed on where not.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use tracing::debug;
 use super::PAYLOAD_MAX;
 use super::handshake::Session;
 use super::inbox::Inbox;
+use super::lookout::Lookout;
 use super::replies::{Outbox, Replies};
 use super::request::{Pending, changes, range_of, submit};
 use super::stream::Stream;
@@ -42,6 +43,7 @@ pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> 
     let connection = Connection {
         session: &session,
         stream: &mut stream,
+        lookout: Lookout::default(),
         inbox: Inbox::new(),
         outbox: &mut outbox,
     };
@@ -54,9 +56,10 @@ pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> 
 }
 
 /// A client's connection, as its own thread has it.
-struct Connection<'a, R> {
+struct Connection<'a, S> {
     session: &'a Session,
-    stream: &'a mut R,
+    stream: &'a mut S,
+    lookout: Lookout,
     inbox: Inbox,
     outbox: &'a mut Outbox,
 }
@@ -69,7 +72,7 @@ struct Arrival {
     payload: ByteCount,
 }
 
-impl<R: Read> Connection<'_, R> {
+impl<S: Stream> Connection<'_, S> {
     fn serve(mut self) -> io::Result<()> {
         while let Some(arrival) = self.next()? {
             self.obey(arrival)?;
@@ -104,6 +107,9 @@ impl<R: Read> Connection<'_, R> {
             return Ok(true);
         }
         self.outbox.flush();
+        if self.inbox.held().is_empty() {
+            self.lookout.look(self.stream);
+        }
         let received = self.inbox.fill(self.stream, wanted)?;
         self.outbox.begin();
         Ok(received)
