@@ -1,5 +1,9 @@
 //! One request to a block device, from submission to its single completion.
 
+mod data;
+mod error;
+mod tags;
+
 use alloc::boxed::Box;
 use core::fmt;
 use core::mem;
@@ -7,9 +11,11 @@ use core::mem;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use crate::blockdev::TagFormat;
-use crate::errno::Errno;
 use crate::units::{Sector, SectorCount, SectorRange};
+
+pub use data::IoData;
+pub use error::{IoError, IoResult, IoShapeError};
+pub use tags::IoTags;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,37 +43,6 @@ bitflags::bitflags! {
     }
 }
 
-/// The buffers of a request, which it owns until it completes.
-#[derive(Clone, Debug, Default)]
-pub enum IoData {
-    /// None: flush, discard, write-zeroes.
-    #[default]
-    None,
-    /// Where a read goes, in the order of the range.
-    Read(SmallVec<[BytesMut; 1]>),
-    /// What a write stores, in the order of the range. Shared, so that a mirror can send it twice.
-    Write(SmallVec<[Bytes; 1]>),
-}
-
-/// Why a request failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IoError {
-    /// The device says so.
-    #[error("{0}")]
-    Errno(Errno),
-    /// A target hands the request back during a suspend without flush. The engine holds it until
-    /// the device resumes; at any other time it becomes `EIO`, as in the kernel.
-    #[error("handed back during a suspend")]
-    Requeue,
-    /// A driver dropped the request without completing it, which is a bug in that driver.
-    #[error("lost by its driver")]
-    Lost,
-}
-
-/// How a request ended.
-pub type IoResult = Result<(), IoError>;
-
 /// Called once with the request and how it ended.
 ///
 /// It may run on any thread, and within `submit` itself: it must not block for long, nor wait for
@@ -86,191 +61,6 @@ pub struct Io {
     tags: Option<Box<IoTags>>,
     token: u64,
     completion: Option<Completion>,
-}
-
-/// Tags that go with a request's data, for a device that keeps them: as the kernel's integrity
-/// payload of a bio.
-#[derive(Clone, Debug)]
-pub struct IoTags {
-    format: TagFormat,
-    data: IoData,
-}
-
-/// Why buffers and a range make no request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IoShapeError {
-    /// The buffers are empty or not a multiple of 512 bytes.
-    #[error("a buffer of {bytes} bytes is not a whole number of sectors")]
-    PartialSector {
-        /// The bytes of all buffers.
-        bytes: usize,
-    },
-    /// The range runs past the last sector number.
-    #[error("the range overflows")]
-    Overflow,
-}
-
-impl IoError {
-    /// The errno that a user of the device sees.
-    pub const fn errno(self) -> Errno {
-        match self {
-            IoError::Errno(errno) => errno,
-            IoError::Requeue | IoError::Lost => Errno::EIO,
-        }
-    }
-}
-
-impl From<Errno> for IoError {
-    fn from(errno: Errno) -> IoError {
-        IoError::Errno(errno)
-    }
-}
-
-impl IoData {
-    /// Bytes in all buffers.
-    pub fn length(&self) -> usize {
-        match self {
-            IoData::None => 0,
-            IoData::Read(buffers) => buffers.iter().map(BytesMut::len).sum(),
-            IoData::Write(buffers) => buffers.iter().map(Bytes::len).sum(),
-        }
-    }
-
-    /// Puts `bytes` into a read's buffers, from byte `at` on, as far as there is room.
-    pub fn fill(&mut self, at: usize, bytes: &[u8]) {
-        let IoData::Read(buffers) = self else {
-            return;
-        };
-        let (mut skip, mut rest) = (at, bytes);
-        for buffer in buffers {
-            let there = buffer.get_mut(skip..).unwrap_or_default();
-            let now = there.len().min(rest.len());
-            there[..now].copy_from_slice(&rest[..now]);
-            (skip, rest) = (skip.saturating_sub(buffer.len()), &rest[now..]);
-        }
-    }
-
-    /// Takes the first `bytes` off the front, without copying.
-    fn split_front(&mut self, bytes: usize) -> IoData {
-        match self {
-            IoData::None => IoData::None,
-            IoData::Read(buffers) => IoData::Read(split_buffers(
-                buffers,
-                bytes,
-                BytesMut::len,
-                BytesMut::split_to,
-            )),
-            IoData::Write(buffers) => {
-                IoData::Write(split_buffers(buffers, bytes, Bytes::len, Bytes::split_to))
-            }
-        }
-    }
-
-    /// Puts `next` behind these buffers; neighbours of one allocation become one buffer again.
-    pub fn append(&mut self, next: IoData) {
-        match (&mut *self, next) {
-            (IoData::Read(buffers), IoData::Read(next)) => {
-                for buffer in next {
-                    match buffers.last_mut() {
-                        Some(last) if last.as_ptr_range().end == buffer.as_ptr() => {
-                            last.unsplit(buffer);
-                        }
-                        _ => buffers.push(buffer),
-                    }
-                }
-            }
-            (IoData::Write(buffers), IoData::Write(next)) => buffers.extend(next),
-            (IoData::None, next) => *self = next,
-            (_, _) => {}
-        }
-    }
-}
-
-impl IoTags {
-    /// Room for the tags that a read of `bytes` gets.
-    pub fn read(format: TagFormat, bytes: usize) -> IoTags {
-        let buffer = BytesMut::zeroed(format.length(bytes));
-        IoTags {
-            format,
-            data: IoData::Read(SmallVec::from_buf([buffer])),
-        }
-    }
-
-    /// The tags that go with a write.
-    pub fn write(format: TagFormat, tags: Bytes) -> IoTags {
-        IoTags {
-            format,
-            data: IoData::Write(SmallVec::from_buf([tags])),
-        }
-    }
-
-    /// What they are like.
-    pub fn format(&self) -> TagFormat {
-        self.format
-    }
-
-    /// Bytes of all.
-    pub fn length(&self) -> usize {
-        self.data.length()
-    }
-
-    /// All of them, one behind the other.
-    pub fn gathered(&self) -> Bytes {
-        match &self.data {
-            IoData::None => Bytes::new(),
-            IoData::Write(buffers) if buffers.len() == 1 => buffers[0].clone(),
-            IoData::Write(buffers) => buffers.concat().into(),
-            IoData::Read(buffers) => buffers.concat().into(),
-        }
-    }
-
-    /// Puts `tags` into the place of a read's, from byte `at` on.
-    pub fn fill(&mut self, at: usize, tags: &[u8]) {
-        self.data.fill(at, tags);
-    }
-
-    /// Takes those of the first `bytes` of data off.
-    fn split_front(&mut self, bytes: usize) -> IoTags {
-        let length = self.format.length(bytes).min(self.data.length());
-        IoTags {
-            format: self.format,
-            data: self.data.split_front(length),
-        }
-    }
-
-    /// Puts `next` behind these.
-    pub fn append(&mut self, next: IoTags) {
-        self.data.append(next.data);
-    }
-}
-
-/// Moves whole buffers, and a part of the one that `bytes` ends in, from the front of `from`.
-fn split_buffers<B>(
-    from: &mut SmallVec<[B; 1]>,
-    bytes: usize,
-    length: fn(&B) -> usize,
-    split_to: fn(&mut B, usize) -> B,
-) -> SmallVec<[B; 1]> {
-    let mut front = SmallVec::new();
-    let mut wanted = bytes;
-    let mut whole = 0;
-    for buffer in from.iter_mut() {
-        if wanted < length(buffer) {
-            if wanted > 0 {
-                front.push(split_to(buffer, wanted));
-            }
-            wanted = 0;
-            break;
-        }
-        wanted -= length(buffer);
-        whole += 1;
-    }
-    assert_eq!(wanted, 0, "a request holds as many bytes as its range");
-    let partial = front.pop();
-    front.extend(from.drain(..whole));
-    front.extend(partial);
-    front
 }
 
 impl Io {
