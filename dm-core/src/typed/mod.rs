@@ -41,6 +41,7 @@ mod log;
 pub mod log_writes;
 pub mod mirror;
 pub mod multipath;
+mod multipath_status;
 mod note;
 mod number;
 mod page;
