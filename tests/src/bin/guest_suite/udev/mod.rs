@@ -1,169 +1,29 @@
 //! A real udev, with the device mapper's rules: running, stopped, killed, absent, and in another
 //! IPC namespace. Whatever it does, a command ends, nodes are there, and no semaphore is left.
 
+mod rig;
+
 use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dm_core::backend::Backend;
 use dm_core::client::Dm;
 use dm_core::command::{Create, Load, RemoveMode, Slot, SuspendOptions};
-use dm_core::devid::DevNo;
 use dm_core::flags::DeviceFlags;
-use dm_core::names::{DmName, DmUuid};
+use dm_core::names::DmUuid;
 use dm_core::table::TableLine;
-use dm_linux::Linux;
-use dm_linux::udev::{Cookie, How, Udev, UdevState};
+use dm_linux::udev::{Cookie, How, UdevState};
 
-use crate::shell::{command, equal, run};
+use crate::shell::{equal, run};
 
-/// What libdevmapper takes for a reason not to use udev. Init sets it for all other checks.
-const DISABLE: &str = "DM_DISABLE_UDEV";
-
-/// Longer than any command may take here, of which some wait for a time-out of a second.
-const BOUND: Duration = Duration::from_secs(25);
-
-/// A udevd of a check's own.
-struct Udevd(Child);
-
-impl Udevd {
-    fn start() -> Result<Udevd, String> {
-        let null = Stdio::null;
-        let child = Command::new("udevd")
-            .env_remove(DISABLE)
-            .env("SYSTEMD_LOG_LEVEL", "crit")
-            .stdin(null())
-            .stdout(null())
-            .stderr(null())
-            .spawn()
-            .map_err(|error| format!("udevd: {error}"))?;
-        let udevd = Udevd(child);
-        until("udevd listens", || {
-            matches!(Udev::new().state(), UdevState::Running { pid: Some(_) })
-        })?;
-        Ok(udevd)
-    }
-
-    fn signal(&self, signal: &str) -> Result<(), String> {
-        run(&format!("kill -{signal} {}", self.0.id())).map(|_| ())
-    }
-
-    fn stop(&self) -> Result<(), String> {
-        self.signal("STOP")?;
-        until("udevd is stopped", || is_stopped(Udev::new().state()))
-    }
-
-    fn kill(&mut self) -> io::Result<()> {
-        self.0.kill()?;
-        self.0.wait().map(|_| ())
-    }
-}
-
-/// Nothing of it is left for other checks.
-impl Drop for Udevd {
-    fn drop(&mut self) {
-        let _ = self.kill();
-        for left in ["/run/udev", "/dev/disk"] {
-            let _ = fs::remove_dir_all(left);
-        }
-    }
-}
-
-/// Whether a stopped udev looks like that.
-fn is_stopped(state: UdevState) -> bool {
-    matches!(state, UdevState::Stopped { .. } | UdevState::Busy)
-}
-
-fn until(what: &str, is: impl Fn() -> bool) -> Result<(), String> {
-    let start = Instant::now();
-    while !is() {
-        if start.elapsed() > BOUND {
-            return Err(format!("not within {BOUND:?}: {what}"));
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
-}
-
-fn no_semaphores() -> Result<(), String> {
-    let left = Cookie::list().map_err(|error| error.to_string())?;
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err(format!("semaphores are left: {left:?}")),
-    }
-}
-
-/// Runs a program as on a machine with udev; `~` is a blank within a word.
-fn with_udev(words: &str) -> Result<String, String> {
-    let mut split = words.split(' ').map(|word| word.replace('~', " "));
-    let program = split.next().ok_or("no program")?;
-    let start = Instant::now();
-    let mut program = Command::new(program);
-    let (success, stdout, stderr) = command(program.args(split).env_remove(DISABLE))?;
-    match success && start.elapsed() < BOUND {
-        true => Ok(stdout),
-        false => Err(format!("`{words}` failed: {stdout}{stderr}")),
-    }
-}
-
-fn name(text: &str) -> DmName {
-    DmName::new(text).expect("the names here are short")
-}
-
-fn link(path: &str) -> Option<String> {
-    Some(fs::read_link(path).ok()?.to_string_lossy().into_owned())
-}
-
-fn linux(timeout: Duration) -> Result<Linux, String> {
-    Linux::open_with(Udev::new().timeout(timeout)).map_err(|error| error.report())
-}
-
-/// Makes a device in a batch, and says how its node came to be.
-fn make(linux: &Linux, device: &str) -> Result<How, String> {
-    let batch = linux.batch();
-    let made = resumed(&batch, device)?;
-    let settled = batch.wait();
-    println!("{device}: {settled}, {:?}", settled.waited);
-    if settled.waited > BOUND || !settled.wrong.is_empty() {
-        return Err(format!("{device}: {settled}"));
-    }
-    has_node(device, made)?;
-    no_semaphores()?;
-    Ok(settled.how)
-}
-
-/// Makes a device with a table.
-fn resumed(backend: &impl Backend, device: &str) -> Result<DevNo, String> {
-    let dm = Dm::new(backend);
-    let made = || {
-        dm.create(Create::new(name(device)))?;
-        let lines = TableLine::parse_table("0 1024 linear /dev/ram0 0").expect("it is a table");
-        dm.load(Load::new(name(device), lines))?;
-        dm.resume(name(device), SuspendOptions::default())
-    };
-    let info = made().map_err(|error| error.report())?;
-    Ok(info.number)
-}
-
-fn has_node(device: &str, number: DevNo) -> Result<(), String> {
-    let node = format!("/dev/mapper/{device}");
-    let found = run(&format!("stat -L -c %t:%T {node}"))?;
-    let number = format!("{:x}:{:x}\n", number.major, number.minor);
-    equal(&node, &found, &number)
-}
-
-fn remove(linux: &Linux, device: &str) -> Result<(), String> {
-    let removed = Dm::new(linux).remove(name(device), RemoveMode::IfUnused);
-    removed.map_err(|error| error.report())?;
-    match link(&format!("/dev/mapper/{device}")) {
-        None if !Path::new("/dev/mapper").join(device).exists() => no_semaphores(),
-        found => Err(format!("{device} has a node still: {found:?}")),
-    }
-}
+use rig::{
+    BOUND, DISABLE, Udevd, equal_how, equal_links, has_node, is_stopped, link, linux, make, name,
+    no_semaphores, remove, resumed, until, with_udev,
+};
 
 /// Udev makes the nodes and links before a command returns.
 pub(crate) fn nodes_are_there_with_the_command() -> Result<(), String> {
@@ -189,15 +49,6 @@ pub(crate) fn nodes_are_there_with_the_command() -> Result<(), String> {
         equal_links(&by_name("guest-b"), None)?;
     }
     Ok(())
-}
-
-fn equal_how(got: How, expected: How) -> Result<(), String> {
-    equal("how", &format!("{got:?}"), &format!("{expected:?}"))
-}
-
-fn equal_links(path: &str, expected: Option<&str>) -> Result<(), String> {
-    let shown = |link: Option<&str>| format!("{link:?}");
-    equal(path, &shown(link(path).as_deref()), &shown(expected))
 }
 
 /// One cookie for dmsetup and dmctl, whoever makes it and whoever waits.
