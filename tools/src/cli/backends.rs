@@ -21,7 +21,7 @@ use crate::backend::{Connected, Place};
 use crate::layer::Layers;
 use crate::output::Answer;
 
-use super::commands;
+use super::command_line;
 use super::session::Session;
 
 fn engine() -> Connected {
@@ -187,7 +187,7 @@ fn said(line: &str, connected: &mut Option<Connected>) -> Vec<String> {
     let last = Some(last).filter(|last| !last.is_empty());
     let words = ["dmctl"].into_iter().chain(words.split(' ')).chain(last);
     let words: Vec<OsString> = words.map(OsString::from).collect();
-    let order = commands::read(&words).unwrap();
+    let order = command_line::read(&words).unwrap();
     let session = Session::new(order.globals, order.verb.name).over(connected.take().unwrap());
     let mut answer = Answer::default();
     let ended = order.arguments.obey(order.verb, &session, &mut answer);

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::output::Answer;
 use crate::runtime::RuntimeDir;
 
-use super::commands::{Run, parser};
+use super::command_line::parser;
+use super::commands::Run;
 use super::session::Session;
 
 /// A shell whose completion script is to be printed.

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use crate::nearest::nearest;
 
+use super::command_line::globals;
 use super::commands::{self, COMMANDS, Verb};
 
 /// The program that this one is called as.
@@ -397,7 +398,7 @@ fn translate(arguments: Vec<String>, verb: Option<&str>) -> Order {
         };
         out.push(word);
     }
-    let globals = commands::globals();
+    let globals = globals();
     let takes = |name: &str| {
         let mut of_verb = command.get_arguments().chain(globals.get_arguments());
         of_verb.any(|argument| argument.get_long() == Some(name))

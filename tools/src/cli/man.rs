@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::nearest::nearest;
 use crate::output::{Answer, talk};
 
-use super::commands::{COMMANDS, Run, parser};
+use super::command_line::parser;
+use super::commands::{COMMANDS, Run};
 use super::session::Session;
 
 /// A manual page is to be printed, or all are to be written.

@@ -12,6 +12,7 @@ mod backends;
 mod check;
 mod clear;
 mod columns;
+mod command_line;
 mod commands;
 mod completions;
 mod concise;
@@ -101,7 +102,7 @@ pub fn main() -> ExitCode {
     }
     if personality == Personality::Own {
         let words: Vec<OsString> = [program].into_iter().chain(arguments).collect();
-        return match commands::read(&words) {
+        return match command_line::read(&words) {
             Ok(order) => obey(personality, order),
             Err(error) => refuse(&error),
         };
@@ -124,7 +125,7 @@ pub fn main() -> ExitCode {
                 .chain(backend)
                 .chain(words);
             let words: Vec<OsString> = words.map(OsString::from).collect();
-            match commands::read(&words) {
+            match command_line::read(&words) {
                 Ok(order) => obey(personality, order),
                 Err(error) => wrong(personality, &said(&error)),
             }
@@ -150,7 +151,7 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
     "linux"
 };
 
-fn obey(personality: Personality, order: commands::Order) -> ExitCode {
+fn obey(personality: Personality, order: command_line::Order) -> ExitCode {
     let (verb, arguments) = (order.verb, order.arguments);
     let session = Session::new(order.globals, verb.name);
     let mut answer = Answer::default();
@@ -213,7 +214,7 @@ fn usage(personality: Personality) {
         Personality::Dmstats => stats(),
         _ => None,
     };
-    let all = all.unwrap_or_else(commands::parser);
+    let all = all.unwrap_or_else(command_line::parser);
     for verb in all.get_subcommands() {
         let about = verb
             .get_about()
