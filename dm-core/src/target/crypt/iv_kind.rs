@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::known::Known;
+
 /// What makes the IVs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IvKind {
@@ -42,22 +44,5 @@ impl IvKind {
     /// The names of those that `fit`.
     pub(super) fn known(fit: fn(IvKind) -> bool) -> impl fmt::Display {
         Known(IVS, fit)
-    }
-}
-
-/// The names of a list's rows that are wanted.
-pub(super) struct Known<T: 'static>(
-    pub(super) &'static [(&'static str, T)],
-    pub(super) fn(T) -> bool,
-);
-
-impl<T: Copy> fmt::Display for Known<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wanted = self.0.iter().filter(|(_, what)| self.1(*what));
-        for (at, (name, _)) in wanted.enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            write!(f, "{comma}{name}")?;
-        }
-        Ok(())
     }
 }

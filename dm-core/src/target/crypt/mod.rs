@@ -9,6 +9,7 @@ mod iv;
 mod iv_kind;
 mod key;
 mod keyring;
+mod known;
 mod lmk;
 mod mode;
 mod quick;

@@ -5,7 +5,8 @@ use core::str::FromStr;
 
 use super::block::Algorithm;
 use super::hash::Hash;
-use super::iv_kind::{IvKind, Known};
+use super::iv_kind::IvKind;
+use super::known::Known;
 use super::mode::Chaining;
 
 /// How sectors are encrypted, but for the key.
