@@ -1,7 +1,5 @@
 //! The block ciphers, and what the modes need of one.
 
-use alloc::boxed::Box;
-
 use cipher::consts::U16;
 use cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
@@ -91,7 +89,7 @@ impl WithCipher for MakeSingle<'_> {
 
     fn make<C: Cipher>(self) -> Option<Held<dyn Single>> {
         let cipher = C::new_from_slice(self.0).ok()?;
-        Some(Held::new(Box::new(Paged(Keyed(cipher)))))
+        Some(Held::new(Paged::new(Keyed(cipher))))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Sectors in, sectors out: a cipher, its mode, its IVs and its keys.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::block::{Algorithm, Block, single};
@@ -222,5 +221,5 @@ fn held(spec: &CipherSpec, key: &[u8]) -> Result<Option<Held<dyn Mode>>, CipherE
     };
     let salt = single(spec.algorithm, &hash.digest(&[key]));
     let salt = salt.ok_or_else(|| CipherError::HashSize(alloc::format!("{hash:?}")))?;
-    Ok(Some(Held::new(Box::new(Paged(Essiv { inner, salt })))))
+    Ok(Some(Held::new(Paged::new(Essiv { inner, salt }))))
 }

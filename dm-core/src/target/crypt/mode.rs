@@ -47,7 +47,7 @@ pub(super) fn mode(algorithm: Algorithm, chaining: Chaining, key: &[u8]) -> Opti
     if algorithm == Algorithm::Null {
         return key
             .is_empty()
-            .then(|| Held::new(Box::new(Paged(Null)) as Box<dyn Mode>));
+            .then(|| Held::new(Paged::new(Null) as Box<dyn Mode>));
     }
     let bytes = match chaining {
         Chaining::Xts if key.len().is_multiple_of(2) => key.len() / 2,
@@ -71,10 +71,10 @@ impl WithCipher for Make<'_> {
             Chaining::Xts => {
                 let (data, tweak) = self.key.split_at(self.key.len() / 2);
                 let data = C::new_from_slice(data).ok()?;
-                Box::new(Paged(Xts::new(data, C::new_from_slice(tweak).ok()?)))
+                Paged::new(Xts::new(data, C::new_from_slice(tweak).ok()?))
             }
-            Chaining::Cbc => Box::new(Paged(Cbc(whole()?))),
-            Chaining::Ecb => Box::new(Paged(Ecb(whole()?))),
+            Chaining::Cbc => Paged::new(Cbc(whole()?)),
+            Chaining::Ecb => Paged::new(Ecb(whole()?)),
         })
     }
 }

@@ -1,7 +1,5 @@
 //! Ciphers that make tags: what they are to a sector, and those of libraries.
 
-use alloc::boxed::Box;
-
 use aes_gcm::AesGcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::ChaCha20Poly1305;
@@ -106,16 +104,16 @@ pub(super) fn chacha(key: &[u8], tag: usize) -> Option<Held<dyn Aead>> {
 
 fn library<A: AeadInOut + KeyInit + Send + Sync + 'static>(key: &[u8]) -> Option<Held<dyn Aead>> {
     let cipher = A::new_from_slice(key).ok()?;
-    Some(Held::new(Box::new(Paged(Library(cipher)))))
+    Some(Held::new(Paged::new(Library(cipher))))
 }
 
 impl<A: Aead> Aead for Paged<A> {
     fn seal(&self, covered: &Covered<'_>, data: &mut [u8], tag: &mut [u8]) {
-        self.0.seal(covered, data, tag);
+        self.value.seal(covered, data, tag);
     }
 
     fn open(&self, covered: &Covered<'_>, data: &mut [u8], tag: &[u8]) -> bool {
-        self.0.open(covered, data, tag)
+        self.value.open(covered, data, tag)
     }
 }
 

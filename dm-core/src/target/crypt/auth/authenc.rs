@@ -1,7 +1,5 @@
 //! `authenc(MAC,MODE(CIPHER))`: what a mode encrypted has a keyed hash for a tag.
 
-use alloc::boxed::Box;
-
 use cipher::KeyInit;
 use hmac::Hmac;
 
@@ -111,7 +109,7 @@ impl<M: hmac::Mac + Clone + Send + Sync> Mac for Begun<M> {
 
 impl<M: Mac> Mac for Paged<M> {
     fn of(&self, parts: &[&[u8]], out: &mut [u8]) {
-        self.0.of(parts, out);
+        self.value.of(parts, out);
     }
 }
 
@@ -132,5 +130,5 @@ fn begun<M: hmac::Mac + KeyInit + Clone + Send + Sync + 'static>(
 ) -> Option<Held<dyn Mac>> {
     // It takes a key of any length.
     let mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    Some(Held::new(Box::new(Paged(Begun(mac)))))
+    Some(Held::new(Paged::new(Begun(mac))))
 }

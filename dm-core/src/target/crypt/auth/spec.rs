@@ -1,6 +1,5 @@
 //! What an authenticated cipher's name says: `capi:SPEC-IV[:OPTION]`.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::str::FromStr;
@@ -221,7 +220,7 @@ impl AeadSpec {
             AeadCipher::Aegis128 => {
                 let cipher = Aegis128::new(key);
                 let cipher = cipher.ok_or_else(|| wrong("a key of aegis128 has 16 bytes"))?;
-                Ok(Held::new(Box::new(Paged(cipher))))
+                Ok(Held::new(Paged::new(cipher)))
             }
             AeadCipher::Authenc(parts) => {
                 let right = || {
@@ -232,7 +231,7 @@ impl AeadSpec {
                 let own = bytes.checked_sub(mac_key).ok_or_else(right)?;
                 let (cipher, mac) = key.split_at(own);
                 let cipher = Authenc::new(parts, &Keys { cipher, mac }).ok_or_else(right)?;
-                Ok(Held::new(Box::new(Paged(cipher))))
+                Ok(Held::new(Paged::new(cipher)))
             }
         }
     }
