@@ -208,3 +208,15 @@ fn missing_device_is_said() {
         ended.stderr
     );
 }
+
+#[test]
+fn a_target_has_the_words_of_its_syntax() {
+    let home = Home::new();
+    let said = home.ok(&["explain", "--target", "striped"]);
+    assert!(
+        said.contains("\n  CHUNK: sectors in a chunk, from 1 on; "),
+        "{said}"
+    );
+    let document = home.json(&["explain", "--target", "linear"]);
+    assert_eq!(document["words"][1]["word"], "OFFSET");
+}

@@ -78,7 +78,7 @@ pub use self::group::Group;
 pub use self::keys::{message_without_keys, without_keys};
 pub use self::keyword::Keyword;
 pub use self::note::{Note, Role};
-pub use self::page::{OptionRow, Page, Since};
+pub use self::page::{OptionRow, Page, Since, WordRow};
 pub use self::reader::Reader;
 pub use self::remedy::{distance, nearest};
 pub use self::reply::Reply;

@@ -10,6 +10,16 @@ pub struct Page {
     text: &'static str,
 }
 
+/// A row of a page's table of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WordRow {
+    /// The word as the syntax has it, or several.
+    pub word: &'static str,
+    /// What it says.
+    pub about: &'static str,
+}
+
 /// A row of a page's table of options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -143,6 +153,18 @@ impl Page {
         let (_, messages) = self.text.split_once(" Messages: ")?;
         let (messages, _) = messages.split_once(". Kernel version followed")?;
         Some(messages).filter(|messages| *messages != "none")
+    }
+
+    /// The rows of its table of words, which are those of the syntax.
+    pub fn words(self) -> impl Iterator<Item = WordRow> {
+        let rows = self.text.lines();
+        rows.skip_while(|line| !line.starts_with("| word |"))
+            .skip(2)
+            .map_while(|line| {
+                let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+                let (word, about) = cells.split_once(" | ")?;
+                Some(WordRow { word, about })
+            })
     }
 
     /// The rows of its table of options.

@@ -7,7 +7,7 @@ use dm_core::command::Slot;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{TableError, TableLine};
 use dm_core::target::FlushMode;
-use dm_core::typed::{self, KINDS, Kind, Note, OptionRow, Reader, Role};
+use dm_core::typed::{self, KINDS, Kind, Note, OptionRow, Reader, Role, WordRow};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub(super) struct Explain {
     /// The lines themselves
     #[arg(long, value_name = "TABLE", conflicts_with = "source")]
     table: Option<String>,
-    /// A target whose syntax and options are meant
+    /// A target whose syntax, words and options are to be shown
     #[arg(long, value_name = "TARGET", conflicts_with_all = ["source", "table", "status"])]
     target: Option<String>,
     /// The lines are of a status, not of a table
@@ -111,7 +111,7 @@ impl Explain {
     }
 }
 
-/// Shows the syntax and the options of a target.
+/// Shows the syntax of a target, its words and its options.
 fn of_target(name: &str, answer: &mut Answer) -> Result<(), Failure> {
     let Some(kind) = typed::kind(name) else {
         let failure = Failure::because(ErrorKind::NotFound, format!("nothing is known of {name}"));
@@ -120,6 +120,11 @@ fn of_target(name: &str, answer: &mut Answer) -> Result<(), Failure> {
         return Err(hint.into_iter().fold(failure, Failure::hint));
     };
     answer.text = format!("{}: {}\n  {}\n", kind.name, kind.about, kind.syntax());
+    let words: Vec<WordRow> = kind.page().words().collect();
+    for row in &words {
+        let line = format!("  {}: {}\n", plain(row.word), plain(row.about));
+        answer.text.push_str(&line);
+    }
     let options: Vec<OptionRow> = kind.page().options().collect();
     for option in &options {
         let value = match option.value {
@@ -137,6 +142,10 @@ fn of_target(name: &str, answer: &mut Answer) -> Result<(), Failure> {
     answer.field("target", kind.name);
     answer.field("about", kind.about);
     answer.field("syntax", kind.syntax());
+    let words = words
+        .iter()
+        .map(|row| json!({ "word": row.word, "about": row.about }));
+    answer.field("words", words.collect::<Value>());
     answer.field("options", options.iter().map(option).collect::<Value>());
     answer.field("messages", kind.page().messages());
     Ok(())
@@ -242,9 +251,13 @@ fn row(kind: Option<&Kind>, note: &Note) -> Option<OptionRow> {
     kind.option(&note.text)
 }
 
+/// A page's text without its marks.
+fn plain(text: &str) -> String {
+    text.replace('`', "")
+}
+
 /// What an option does, its values, what is without it, and since when it is known.
 fn meaning(option: &OptionRow) -> String {
-    let plain = |text: &str| text.replace('`', "");
     let mut text = plain(option.about);
     for (before, part) in [("; ", option.values), ("; else ", option.default)] {
         if !part.is_empty() {
