@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
+use std::path::Path;
 
 use clap::Args;
 use dm_core::component::OpenError;
@@ -13,6 +14,7 @@ use dm_core::table::TableLine;
 use dm_core::typed::{self, Checker, DeviceFacts, Devices, Reader, Role};
 use dm_core::units::SectorCount;
 use dm_core::version::Version;
+use dm_linux::devdir;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -106,6 +108,11 @@ fn ignored_words(line: &TableLine, place: usize) -> Vec<String> {
         .collect()
 }
 
+/// Whether a path is that of a mapped device.
+fn is_mapped(name: &str) -> bool {
+    Path::new(name).parent() == Some(devdir::mapper())
+}
+
 /// The files and block devices of this machine.
 #[derive(Default)]
 struct Files {
@@ -121,11 +128,17 @@ impl Devices for Files {
         if let Some(facts) = self.known.get(name) {
             return Ok(*facts);
         }
-        let wrong = |error: std::io::Error| {
-            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_linux);
-            OpenError::new(errno, format!("{name}: {error}"))
+        let wrong = |error: io::Error| {
+            let errno = Errno::from(&error);
+            OpenError::new(errno, errno.to_string())
         };
-        let mut file = File::open(name).map_err(wrong)?;
+        let mut file = match File::open(name) {
+            // A device of a driver's that has no nodes, as the engine has none.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && is_mapped(name) => {
+                return Ok(None);
+            }
+            opened => opened.map_err(wrong)?,
+        };
         let bytes = file.seek(SeekFrom::End(0)).map_err(wrong)?;
         let facts = Some(DeviceFacts {
             size: SectorCount::from_bytes_floor(bytes),
