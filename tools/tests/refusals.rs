@@ -289,3 +289,24 @@ fn runtime_folder_is_chosen_by_the_environment() {
         home.path().join("here").display().to_string()
     );
 }
+
+#[test]
+fn refusal_names_the_verb_that_was_typed() {
+    let home = Home::new();
+    home.ok(&["create", "vol0", "--table", "0 8 zero"]);
+    for line in [
+        "luks close nosuch",
+        "verity close nosuch",
+        "integrity close nosuch",
+        "stats report nosuch",
+        "stats create nosuch",
+        "top nosuch",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let stderr = home.fails(4, &words);
+        assert_eq!(stderr, format!("dmctl: {line}: no such device\n"));
+    }
+    // The device is there: it is the region that is not.
+    let stderr = home.fails(4, &["stats", "group", "vol0", "--regions", "0"]);
+    assert_eq!(stderr, "dmctl: stats group: there is no region 0\n");
+}

@@ -145,23 +145,23 @@ const ROWS: &[(&str, Ends)] = &[
     ("mangle", Done),
     (
         "stats create lower",
-        lacks("dmctl: stats lower: NetBSD's driver can not: it does not have the command"),
+        lacks("dmctl: stats create lower: NetBSD's driver can not: it does not have the command"),
     ),
     (
         "stats list",
-        lacks("dmctl: stats a: NetBSD's driver can not: it does not have the command"),
+        lacks("dmctl: stats list a: NetBSD's driver can not: it does not have the command"),
     ),
     (
         "stats report --count 1",
-        lacks("dmctl: stats a: NetBSD's driver can not: it does not have the command"),
+        lacks("dmctl: stats report a: NetBSD's driver can not: it does not have the command"),
     ),
     (
         "stats delete lower --allregions",
-        lacks("dmctl: stats lower: NetBSD's driver can not: it does not have the command"),
+        lacks("dmctl: stats delete lower: NetBSD's driver can not: it does not have the command"),
     ),
     (
         "top --count 1 --interval 0.1",
-        lacks("dmctl: message a: NetBSD's driver can not: it does not have the command"),
+        lacks("dmctl: top a: NetBSD's driver can not: it does not have the command"),
     ),
     (
         "remove --deferred b",
@@ -188,11 +188,13 @@ fn said(line: &str, connected: &mut Option<Connected>) -> Vec<String> {
     let words = ["dmctl"].into_iter().chain(words.split(' ')).chain(last);
     let words: Vec<OsString> = words.map(OsString::from).collect();
     let order = command_line::read(&words).unwrap();
-    let session = Session::new(order.globals, order.verb.name).over(connected.take().unwrap());
+    let said = order.said();
+    let session = Session::new(order.globals, order.verb.name, said);
+    let session = session.over(connected.take().unwrap());
     let mut answer = Answer::default();
     let ended = order.arguments.obey(order.verb, &session, &mut answer);
     let said = ended.err().map(|failure| {
-        let failure = failure.about(order.verb.name, None);
+        let failure = failure.about(said, None);
         session.with_alternative(failure).lines("dmctl")
     });
     *connected = session.take();

@@ -38,6 +38,19 @@ impl Order {
             arguments: Arguments::Read(ManuallyDrop::new(arguments)),
         }
     }
+
+    /// What was typed: the verb, and with it the one beneath it, as `stats list`.
+    pub(super) fn said(&self) -> &'static str {
+        let below = match &self.arguments {
+            Arguments::None(_) => None,
+            Arguments::Read(matches) => matches.subcommand_name(),
+        };
+        match below {
+            // An error has its command for as long as the process lives.
+            Some(below) => String::leak(format!("{} {below}", self.verb.name)),
+            None => self.verb.name,
+        }
+    }
 }
 
 impl Arguments {

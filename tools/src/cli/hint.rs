@@ -23,7 +23,7 @@ impl Session {
         if self.verb() != "create" {
             // One verb may take several commands; the user knows the verb. A create says which of
             // its commands it was, since each has reasons of its own.
-            error.context.command = Some(self.verb());
+            error.context.command = Some(self.said());
         }
         let failure = Failure::from(error);
         let hint = match kind {
@@ -135,6 +135,10 @@ impl Session {
         let wanted = wanted.as_str();
         let all = self.dm().ok()?.list().ok()?;
         let names = all.iter().map(|entry| entry.name.as_str());
+        if names.clone().any(|name| name == wanted) {
+            // It is there: something else is not.
+            return None;
+        }
         if let Some(name) = nearest(wanted, names) {
             return Some(format!("there is a device {name}"));
         }

@@ -152,13 +152,13 @@ const NATIVE: &str = if cfg!(target_os = "netbsd") {
 };
 
 fn obey(personality: Personality, order: command_line::Order) -> ExitCode {
-    let (verb, arguments) = (order.verb, order.arguments);
-    let session = Session::new(order.globals, verb.name);
+    let (verb, said) = (order.verb, order.said());
+    let session = Session::new(order.globals, verb.name, said);
     let mut answer = Answer::default();
-    match arguments.obey(verb, &session, &mut answer) {
+    match order.arguments.obey(verb, &session, &mut answer) {
         Ok(()) => finish(personality, &session, answer, None),
         Err(failure) => {
-            let failure = session.with_alternative(failure.about(verb.name, None));
+            let failure = session.with_alternative(failure.about(said, None));
             finish(personality, &session, answer, Some(&failure))
         }
     }

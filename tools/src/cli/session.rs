@@ -94,16 +94,18 @@ pub(super) struct Session {
     globals: Globals,
     verb: &'static str,
     connected: OnceCell<Connected>,
+    said: &'static str,
     answered: Cell<bool>,
 }
 
 impl Session {
-    /// A session for `verb` with these options.
-    pub(super) fn new(globals: Globals, verb: &'static str) -> Session {
+    /// A session for `verb` with these options; `said` is the verb with the one beneath it.
+    pub(super) fn new(globals: Globals, verb: &'static str, said: &'static str) -> Session {
         Session {
             globals,
             verb,
             connected: OnceCell::new(),
+            said,
             answered: Cell::new(false),
         }
     }
@@ -173,6 +175,11 @@ impl Session {
     }
 
     /// What stdout gets.
+    /// What the user typed: the verb with the one beneath it.
+    pub(super) fn said(&self) -> &'static str {
+        self.said
+    }
+
     pub(super) fn format(&self) -> Format {
         if self.globals.json {
             Format::Json

@@ -100,7 +100,7 @@ impl Run for Top {
         let clear = io::stdout().is_terminal();
         for round in 0.. {
             // Devices come and go.
-            watched.watch(self.devices.ids(session)?, self.devices.are_said())?;
+            watched.watch(session, self.devices.ids(session)?, self.devices.are_said())?;
             if count.is_some_and(|count| round == count) {
                 break;
             }
@@ -147,7 +147,12 @@ fn signals() -> Result<Receiver<()>, Failure> {
 impl Watched<'_> {
     /// Has requests of `devices` counted, if they are not yet; one that goes meanwhile is an error if
     /// the user said it.
-    fn watch(&mut self, devices: Vec<(DevId, String)>, are_said: bool) -> Result<(), Failure> {
+    fn watch(
+        &mut self,
+        session: &Session,
+        devices: Vec<(DevId, String)>,
+        are_said: bool,
+    ) -> Result<(), Failure> {
         for (id, name) in devices {
             if self.regions.iter().any(|region| region.device == id) {
                 continue;
@@ -171,7 +176,7 @@ impl Watched<'_> {
                 }
                 // What no device can is said of the first.
                 Err(error) if are_said || error.kind == ErrorKind::Unsupported => {
-                    return Err(error.into());
+                    return Err(session.explain(error, &id));
                 }
                 Err(_) => {}
             }

@@ -24,7 +24,6 @@ pub(super) struct Check {
 impl Run for Check {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.check(session, answer)
-            .map_err(|failure| failure.about("integrity check", None))
     }
 }
 

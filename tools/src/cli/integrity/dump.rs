@@ -36,7 +36,6 @@ const FLAGS: [(Flags, &str); 6] = [
 impl Run for Dump {
     fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.dump(answer)
-            .map_err(|failure| failure.about("integrity dump", None))
     }
 }
 

@@ -69,7 +69,6 @@ fn block(text: &str) -> Result<u8, &'static str> {
 impl Run for Format {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.format(session, answer)
-            .map_err(|failure| failure.about("integrity format", None))
     }
 }
 

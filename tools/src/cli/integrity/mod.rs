@@ -44,9 +44,7 @@ impl Run for Integrity {
             Action::Check(check) => check.run(session, answer),
             Action::Dump(dump) => dump.run(session, answer),
             Action::Open(open) => open.run(session, answer),
-            Action::Close(close) => close
-                .run(session, "integrity")
-                .map_err(|failure| failure.about("integrity close", None)),
+            Action::Close(close) => close.run(session, "integrity"),
         }
     }
 }

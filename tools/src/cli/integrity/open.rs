@@ -111,7 +111,6 @@ struct Tags {
 impl Run for Open {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.open(session, answer)
-            .map_err(|failure| failure.about("integrity open", None))
     }
 }
 

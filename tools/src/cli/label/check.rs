@@ -23,8 +23,7 @@ pub(super) struct Check {
 
 impl Run for Check {
     fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let about = |failure: Failure| failure.about("label check", None);
-        let survey = survey(&self.disk).map_err(about)?;
+        let survey = survey(&self.disk)?;
         let mut problems: Vec<String> = Vec::new();
         let mbr = survey.mbr.iter().flat_map(|mbr| &mbr.problems);
         problems.extend(mbr.map(ToString::to_string));
@@ -49,12 +48,12 @@ impl Run for Check {
         answer.field("problems", problems.iter().cloned().collect::<Value>());
         let disk = self.disk.display();
         match (problems.len(), survey.labels.is_empty()) {
-            (0, true) => Err(about(none(&self.disk))),
+            (0, true) => Err(none(&self.disk)),
             (0, false) => Ok(()),
             (count, _) => {
                 let fields = if count == 1 { "field is" } else { "fields are" };
                 let reason = format!("{disk}: {count} {fields} wrong");
-                Err(about(Failure::because(ErrorKind::Invalid, reason)))
+                Err(Failure::because(ErrorKind::Invalid, reason))
             }
         }
     }

@@ -86,7 +86,6 @@ fn partition(text: &str) -> Result<Wanted, &'static str> {
 impl Run for Create {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.write(session, answer)
-            .map_err(|failure| failure.about("label create", None))
     }
 }
 

@@ -58,8 +58,7 @@ impl Run for Plan {
         let mut lines: Vec<TableLine> = Vec::new();
         let mut end = Sector::ZERO;
         for disk in &self.disks {
-            let about = |failure: Failure| failure.about("label plan", None);
-            for (run, offset) in self.runs(disk).map_err(about)? {
+            for (run, offset) in self.runs(disk)? {
                 lines.push(TableLine {
                     start: end,
                     length: run.length(),

@@ -24,8 +24,7 @@ pub(super) struct Show {
 
 impl Run for Show {
     fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let about = |failure: Failure| failure.about("label show", None);
-        let survey = survey(&self.disk).map_err(about)?;
+        let survey = survey(&self.disk)?;
         let name = printable(&self.disk.display().to_string()).to_string();
         if let Some(mbr) = &survey.mbr {
             answer.text.push_str(&mbr_text(&name, mbr));
@@ -35,7 +34,7 @@ impl Run for Show {
         }
         json::survey(answer, &survey);
         match survey.labels.is_empty() {
-            true => Err(about(none(&self.disk)).hint("dmctl label check says what is damaged")),
+            true => Err(none(&self.disk).hint("dmctl label check says what is damaged")),
             false => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dm_core::command::Slot;
+use dm_core::devid::DevId;
 use dm_core::error::ErrorKind;
 
 use crate::failure::Failure;
@@ -35,7 +36,9 @@ impl Run for Close {
     fn run(self, session: &Session, _: &mut Answer) -> Result<(), Failure> {
         let dm = session.dm()?;
         let name = name(&self.name)?;
-        let info = dm.info(name.clone(), Slot::Active)?;
+        let id = DevId::from(name.clone());
+        let explain = |error| session.explain(error, &id);
+        let info = dm.info(id.clone(), Slot::Active).map_err(explain)?;
         let uuid = info.uuid.as_ref().map(|uuid| uuid.as_str());
         if !uuid.is_some_and(|uuid| uuid.starts_with("CRYPT-LUKS")) {
             let reason = format!("{name} is no LUKS volume");
@@ -50,7 +53,7 @@ impl Run for Close {
                 .map(|_| below),
             Err(_) => None,
         };
-        dm.remove(name, self.how.mode())?;
+        dm.remove(id.clone(), self.how.mode()).map_err(explain)?;
         if let Some(below) = below {
             // Who ended the last request may hold the volume's table for a moment longer.
             dm.remove_retrying(below, self.how.mode(), |tries| {

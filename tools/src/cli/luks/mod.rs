@@ -59,16 +59,15 @@ struct SlotChoice {
 
 impl Run for Luks {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
-        let (verb, done) = match self.action {
-            Action::Dump(verb) => ("luks dump", verb.run(session, answer)),
-            Action::Open(verb) => ("luks open", verb.run(session, answer)),
-            Action::Close(verb) => ("luks close", verb.run(session, answer)),
-            Action::Format(verb) => ("luks format", verb.run(session, answer)),
-            Action::AddKey(verb) => ("luks add-key", verb.run(session, answer)),
-            Action::RemoveKey(verb) => ("luks remove-key", verb.run(session, answer)),
-            Action::TestPassphrase(verb) => ("luks test-passphrase", verb.run(session, answer)),
-        };
-        done.map_err(|failure| failure.about(verb, None))
+        match self.action {
+            Action::Dump(verb) => verb.run(session, answer),
+            Action::Open(verb) => verb.run(session, answer),
+            Action::Close(verb) => verb.run(session, answer),
+            Action::Format(verb) => verb.run(session, answer),
+            Action::AddKey(verb) => verb.run(session, answer),
+            Action::RemoveKey(verb) => verb.run(session, answer),
+            Action::TestPassphrase(verb) => verb.run(session, answer),
+        }
     }
 }
 

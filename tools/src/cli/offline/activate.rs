@@ -54,14 +54,16 @@ impl Close {
     /// Takes the device away, if its table is of that target.
     pub(in crate::cli) fn run(self, session: &Session, target: &str) -> Result<(), Failure> {
         let (dm, name) = (session.dm()?, name(&self.name)?);
-        let (_, lines) = dm.table(name.clone(), Slot::Active)?;
+        let id = DevId::from(name.clone());
+        let explain = |error| session.explain(error, &id);
+        let (_, lines) = dm.table(id.clone(), Slot::Active).map_err(explain)?;
         if !lines.iter().any(|line| line.target.as_str() == target) {
             let reason = format!("{name} has no {target} target");
             let failure = Failure::because(ErrorKind::Invalid, reason);
             return Err(failure.hint(format!("dmctl remove {name} takes any device away")));
         }
-        dm.remove(name, self.how.mode())?;
-        Ok(())
+        let removed = dm.remove(id.clone(), self.how.mode());
+        removed.map(|_| ()).map_err(explain)
     }
 }
 

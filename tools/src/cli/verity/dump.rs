@@ -29,7 +29,6 @@ pub(super) struct Dump {
 impl Run for Dump {
     fn run(self, _: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.dump(answer)
-            .map_err(|failure| failure.about("verity dump", None))
     }
 }
 

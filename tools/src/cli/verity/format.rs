@@ -38,7 +38,6 @@ pub(super) struct Format {
 impl Run for Format {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.format(session, answer)
-            .map_err(|failure| failure.about("verity format", None))
     }
 }
 

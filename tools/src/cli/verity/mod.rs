@@ -51,9 +51,7 @@ impl Run for Verity {
             Action::Dump(dump) => dump.run(session, answer),
             Action::Repair(repair) => repair.run(session, answer),
             Action::Open(open) => open.run(session, answer),
-            Action::Close(close) => close
-                .run(session, "verity")
-                .map_err(|failure| failure.about("verity close", None)),
+            Action::Close(close) => close.run(session, "verity"),
         }
     }
 }

@@ -67,7 +67,6 @@ struct Flags {
 impl Run for Open {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.open(session, answer)
-            .map_err(|failure| failure.about("verity open", None))
     }
 }
 

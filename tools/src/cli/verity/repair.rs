@@ -38,7 +38,6 @@ pub(super) struct Mend {
 impl Run for Repair {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.repair(session, answer)
-            .map_err(|failure| failure.about("verity repair", None))
     }
 }
 

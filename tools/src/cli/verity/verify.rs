@@ -90,7 +90,6 @@ fn from_file(path: &Path) -> Result<Hex, Failure> {
 impl Run for Verify {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         self.verify(session, answer)
-            .map_err(|failure| failure.about("verity verify", None))
     }
 }
 
