@@ -104,10 +104,14 @@ fn word(text: &str) -> String {
 }
 
 fn head(title: &str, name: &str, about: &str) -> String {
+    // It goes on behind the name; what is a name itself stays as it is.
+    let mut letters = about.chars();
+    let first = letters.next().map(|letter| letter.to_lowercase());
+    let about: String = first.into_iter().flatten().chain(letters).collect();
     format!(
-        ".Dd November 21, 2026\n.Dt {} 8\n.Os\n.Sh NAME\n.Nm {name}\n.Nd {}\n",
+        ".Dd November 22, 2026\n.Dt {} 8\n.Os\n.Sh NAME\n.Nm {name}\n.Nd {}\n",
         title.to_uppercase(),
-        plain(about).to_lowercase()
+        plain(&about)
     )
 }
 
@@ -170,6 +174,13 @@ fn list(text: &mut String, arguments: &[&Arg]) {
             .is_some_and(|range| range.takes_values());
         if takes && !values.is_empty() {
             let _ = writeln!(text, "One of {}.", plain(&values.join(", ")));
+        }
+        let usual = argument.get_default_values().first();
+        let usual = usual.and_then(|value| value.to_str());
+        if let Some(usual) = usual
+            .filter(|usual| takes && !argument.is_hide_default_value_set() && !usual.is_empty())
+        {
+            let _ = writeln!(text, "The default is {}.", plain(usual));
         }
     }
     text.push_str(".El\n");
@@ -237,13 +248,28 @@ fn page(verb: &Command) -> String {
         let own: Vec<&Arg> = own.into_iter().filter(|it| !it.is_global_set()).collect();
         list(&mut text, &own);
     }
+    text.push_str(".Pp\nThe options of every verb are in\n.Xr dmctl 8 .\n");
     let aliases: Vec<&str> = verb.get_all_aliases().collect();
     if !aliases.is_empty() {
         let _ = writeln!(text, ".Pp\nAlso called {}.", plain(&aliases.join(", ")));
     }
+    if let Some(more) = verb.get_after_long_help() {
+        list_behind(&mut text, &more.to_string());
+    }
     text.push_str(EXIT);
     text.push_str(".Sh SEE ALSO\n.Xr dmctl 8\n");
     text
+}
+
+/// What stands behind a verb's options in its help: a heading, and lines that stay as they are.
+fn list_behind(text: &mut String, more: &str) {
+    let mut lines = more.lines();
+    let heading = lines.next().unwrap_or_default().trim_end_matches(':');
+    let _ = write!(text, ".Sh {}\n.Bd -literal\n", heading.to_uppercase());
+    for line in lines {
+        let _ = writeln!(text, "{}", plain(line));
+    }
+    text.push_str(".Ed\n");
 }
 
 /// The page of the whole program.
@@ -272,6 +298,8 @@ fn whole(parser: &Command, verbs: &[Command]) -> String {
         ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n\
          .It Ev DM_BACKEND\nThe driver, as\n.Fl \\-backend .\n\
          .It Ev DM_DEV_DIR\nThe folder of devices, if it is another than\n.Pa /dev .\n\
+         .It Ev DM_IO_URING\nSet to off: files are read and written by threads, not through io_uring.\n\
+         .It Ev DM_LABEL_POLICY\nWhat becomes of tables that map disklabels, as\n.Fl \\-label\\-policy .\n\
          .It Ev DM_LOG\nWhat the daemon logs: a level such as debug, or levels of modules such as\n\
          warn,dm_core=trace.\n\
          .It Ev DM_RUNTIME_DIR\nWhere the daemon's sockets and journal are.\n\
@@ -380,5 +408,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn page_keeps_names_in_capitals() {
+        let pages = pages();
+        let page = |name: &str| &pages.iter().find(|page| page.0 == name).unwrap().1;
+        let export = page("dmctl-export");
+        assert!(
+            export.contains(".Nd print the NBD URI of a device\n"),
+            "{export}"
+        );
+        let create = page("dmctl-create");
+        assert!(
+            create.contains("\nSTART LENGTH linear DEV OFFSET\n"),
+            "{create}"
+        );
     }
 }
