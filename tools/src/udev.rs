@@ -39,7 +39,7 @@ pub(crate) struct UdevOptions {
     #[arg(long, global = true, value_name = "COOKIE", env = "DM_UDEV_COOKIE", hide_env = true,
         value_parser = cookie)]
     udevcookie: Option<u32>,
-    /// How long udev may take
+    /// How long udev may take; 30 seconds unless told otherwise
     #[arg(
         long,
         global = true,

@@ -234,7 +234,20 @@ fn help_and_completions_know_each_verb() {
         assert!(help.contains(&format!("  {verb} ")), "{verb}: {help}");
         assert!(script.contains(verb), "{verb}");
     }
-    assert!(home.ok(&["help", "create"]).contains("--notable"));
+    let create = home.ok(&["help", "create"]);
+    let (own, of_all) = create
+        .split_once("Options of every verb:")
+        .expect("they come behind the verb's own");
+    assert!(
+        own.contains("--notable") && !own.contains("--json"),
+        "{own}"
+    );
+    assert!(
+        of_all.contains("--json") && !of_all.contains("--notable"),
+        "{of_all}"
+    );
+    let (_, labels) = create.split_once("Disklabels:").expect("they are apart");
+    assert!(labels.contains("--label-policy"), "{labels}");
     assert_eq!(
         home.ok(&["--version"]),
         format!("dmctl {}\n", env!("CARGO_PKG_VERSION"))

@@ -19,7 +19,7 @@ pub(super) struct Deps {
     devices: Devices,
     #[command(flatten)]
     slot: SlotArgs,
-    /// How devices are said: devno, blkdevname or devname
+    /// How devices are shown: devno, blkdevname or devname
     #[arg(short, long, value_name = "OPTIONS")]
     options: Option<String>,
 }

@@ -19,7 +19,7 @@ use super::tree::{Content, called, contents, devices, states};
 /// The devices are to be drawn as a picture.
 #[derive(Debug, Args)]
 pub(super) struct Graph {
-    /// As what
+    /// What the picture is written as
     #[arg(long, value_enum, default_value_t)]
     format: Picture,
 }

@@ -14,6 +14,7 @@ use super::table_text::TableText;
 
 /// How a table is held against disks' labels before it is loaded.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Disklabels")]
 pub(super) struct LabelRule {
     /// The NetBSD port whose sectors are kept free; else the one that a disk's label tells, else
     /// this machine's

@@ -32,7 +32,7 @@ pub(super) struct Ls {
     /// Draw what stands on what
     #[arg(long, conflicts_with_all = ["target", "exec"])]
     tree: bool,
-    /// How devices are said: devno, blkdevname or devname. With --tree, with commas between:
+    /// How devices are shown: devno, blkdevname or devname. With --tree, with commas between:
     /// device, nodevice, blkdevname, active, open, rw, uuid; ascii, utf, vt100; compact, inverted,
     /// notrunc
     #[arg(short, long, value_name = "OPTIONS")]

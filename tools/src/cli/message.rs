@@ -18,7 +18,7 @@ use super::session::Session;
 pub(super) struct Message {
     #[command(flatten)]
     device: One,
-    /// A sector that the target maps, and what to tell it
+    /// A sector that the target maps, such as 0, and the message
     #[arg(
         value_names = ["SECTOR", "WORD"],
         num_args = 0..,
@@ -32,12 +32,12 @@ impl Run for Message {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let (id, words) = self.device.read(session, self.words)?;
         let [sector, words @ ..] = words.as_slice() else {
-            return Err(Failure::usage("message needs a device, a sector and words"));
+            return Err(Failure::usage("give a device, a sector and the message"));
         };
         let wrong = |_| Failure::usage(format!("{sector:?} is no sector"));
         let sector = Sector(sector.parse().map_err(wrong)?);
         if words.is_empty() {
-            return Err(Failure::usage("message needs words"));
+            return Err(Failure::usage("give the message behind the sector"));
         }
         let said = session
             .dm()?

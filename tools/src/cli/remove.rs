@@ -35,10 +35,10 @@ pub(super) struct Remove {
 /// What becomes of a device in use.
 #[derive(Debug, Args)]
 pub(super) struct How {
-    /// Take it away at once: its users' requests fail from then on
+    /// Remove also what is in use, at once: its users' requests fail from then on
     #[arg(short, long, conflicts_with = "deferred")]
     force: bool,
-    /// Take it away when its last user closes it
+    /// Remove what is in use when its last user closes it
     #[arg(long)]
     deferred: bool,
 }

@@ -15,10 +15,10 @@ use super::session::Session;
 pub(super) struct Rename {
     #[command(flatten)]
     device: One,
-    /// Its other name
+    /// Its new name
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// What is given is not a name but the device's uuid, which it gets once
+    /// NAME is not a name but the device's uuid, which it gets once
     #[arg(long)]
     setuuid: bool,
 }
@@ -27,7 +27,7 @@ impl Run for Rename {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let (id, words) = self.device.read(session, self.name)?;
         let [word] = words.as_slice() else {
-            return Err(Failure::usage("rename needs a device and one name or uuid"));
+            return Err(Failure::usage("give a device, and one new name or uuid"));
         };
         let dm = session.dm()?;
         let changed = match self.setuuid {

@@ -19,6 +19,7 @@ use crate::udev::UdevOptions;
 
 /// The options of every verb.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub(super) struct Globals {
     /// Say more: which driver, and what became of the device
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -93,8 +94,8 @@ fn mangling(text: &str) -> Result<Mode, String> {
 pub(super) struct Session {
     globals: Globals,
     verb: &'static str,
-    connected: OnceCell<Connected>,
     said: &'static str,
+    connected: OnceCell<Connected>,
     answered: Cell<bool>,
 }
 
@@ -104,8 +105,8 @@ impl Session {
         Session {
             globals,
             verb,
-            connected: OnceCell::new(),
             said,
+            connected: OnceCell::new(),
             answered: Cell::new(false),
         }
     }
@@ -169,17 +170,17 @@ impl Session {
         &self.globals.udev
     }
 
-    /// What the user typed.
+    /// The verb.
     pub(super) fn verb(&self) -> &'static str {
         self.verb
     }
 
-    /// What stdout gets.
     /// What the user typed: the verb with the one beneath it.
     pub(super) fn said(&self) -> &'static str {
         self.said
     }
 
+    /// What stdout gets.
     pub(super) fn format(&self) -> Format {
         if self.globals.json {
             Format::Json

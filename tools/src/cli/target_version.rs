@@ -12,7 +12,7 @@ use super::session::Session;
 /// Kinds of targets whose versions are to be shown.
 #[derive(Debug, Args)]
 pub(super) struct TargetVersions {
-    /// The targets, which the driver may bring in for it
+    /// The targets
     #[arg(value_name = "TARGET", required = true)]
     targets: Vec<TargetName>,
 }

@@ -14,13 +14,13 @@ pub(super) struct TlsArgs {
     /// Serve under TLS with DIR's server-cert.pem and server-key.pem
     #[arg(long, value_name = "DIR", conflicts_with = "tls_psk")]
     tls_certificates: Option<PathBuf>,
-    /// Only to clients with a certificate that DIR's ca-cert.pem signed
+    /// Serve only clients with a certificate that DIR's ca-cert.pem signed
     #[arg(long, requires = "tls_certificates")]
     tls_verify_peer: bool,
     /// Serve under TLS with the keys of FILE's lines NAME:HEX, which clients know too
     #[arg(long, value_name = "FILE")]
     tls_psk: Option<PathBuf>,
-    /// Whether a client may do without
+    /// Whether a client may do without TLS
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = When::Required)]
     tls: When,
 }

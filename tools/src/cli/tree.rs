@@ -23,10 +23,10 @@ use super::session::Session;
 /// The devices are to be drawn: each above what it stands on.
 #[derive(Debug, Args)]
 pub(super) struct Tree {
-    /// Each below what stands on it
+    /// From the disks on: each device below what it stands on
     #[arg(long)]
     inverse: bool,
-    /// Lines of letters
+    /// Draw with ASCII characters
     #[arg(long)]
     ascii: bool,
 }

@@ -15,7 +15,7 @@ use super::session::Session;
 pub(super) struct Wait {
     #[command(flatten)]
     device: One,
-    /// The event number that is known: with another one than the device has, there is no wait
+    /// The event number that is known: if the device has another one, there is no wait
     #[arg(value_name = "EVENT_NR")]
     event: Option<String>,
     /// Do not write out what is pending before the status
@@ -33,7 +33,7 @@ impl Run for Wait {
                 .map_err(|_| Failure::usage(format!("{event:?} is no event number")))?,
             _ => {
                 return Err(Failure::usage(
-                    "wait needs a device and at most one event number",
+                    "give a device, and at most one event number",
                 ));
             }
         };

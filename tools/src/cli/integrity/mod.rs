@@ -33,7 +33,7 @@ enum Action {
     Dump(dump::Dump),
     /// Make a device that checks its tags
     Open(open::Open),
-    /// Take such a device away
+    /// Remove a device that was opened
     Close(Close),
 }
 

@@ -51,19 +51,19 @@ pub(super) struct Open {
 /// How data and tags are kept together; a journal does it, if nothing is said.
 #[derive(Debug, Args)]
 struct Mode {
-    /// Not at all: a crash may leave wrong tags
+    /// Do without a journal: faster, but a crash may leave wrong tags
     #[arg(short = 'D', long, group = "mode")]
     integrity_no_journal: bool,
-    /// A bitmap says where tags may be wrong after a crash
+    /// A bitmap instead of a journal: tags that it marks are made anew after a crash
     #[arg(short = 'B', long, group = "mode")]
     integrity_bitmap_mode: bool,
-    /// Reads only, without checks
+    /// Only read, without checks and without looking at the journal
     #[arg(short = 'R', long, group = "mode")]
     integrity_recovery_mode: bool,
     /// Sectors that a bit of the bitmap stands for
     #[arg(long, value_name = "SECTORS", requires = "integrity_bitmap_mode")]
     bitmap_sectors_per_bit: Option<u64>,
-    /// Milliseconds after which the bitmap is cleared
+    /// Milliseconds after which the bitmap is written
     #[arg(long, value_name = "MS", requires = "integrity_bitmap_mode")]
     bitmap_flush_time: Option<u32>,
 }
@@ -71,22 +71,22 @@ struct Mode {
 /// What the journal is like.
 #[derive(Debug, Args)]
 struct Journal {
-    /// How full it is, in percent, when it is written out
+    /// How full the journal is, in percent, when it is written out
     #[arg(long, value_name = "PERCENT")]
     journal_watermark: Option<u8>,
-    /// Milliseconds after which it is written
+    /// Milliseconds after which the journal is written
     #[arg(long, value_name = "MS")]
     journal_commit_time: Option<u32>,
-    /// What protects it, such as hmac-sha256
+    /// What proves the journal, such as hmac-sha256
     #[arg(long, value_name = "HASH", requires = "journal_integrity_key_file")]
     journal_integrity: Option<String>,
-    /// A file with the key for that
+    /// A file with the key of --journal-integrity
     #[arg(long, value_name = "FILE")]
     journal_integrity_key_file: Option<PathBuf>,
-    /// What encrypts it, such as ctr-aes or cbc-aes
+    /// What encrypts the journal, such as ctr-aes or cbc-aes
     #[arg(long, value_name = "CIPHER", requires = "journal_crypt_key_file")]
     journal_crypt: Option<String>,
-    /// A file with the key for that
+    /// A file with the key of --journal-crypt
     #[arg(long, value_name = "FILE")]
     journal_crypt_key_file: Option<PathBuf>,
 }
@@ -94,13 +94,13 @@ struct Journal {
 /// What becomes of tags.
 #[derive(Debug, Args)]
 struct Tags {
-    /// Make tags for what is there
+    /// Make tags for the data that is there, in the background
     #[arg(long)]
     integrity_recalculate: bool,
-    /// Make them anew from the start
+    /// Make all tags anew, from the start
     #[arg(long)]
     integrity_recalculate_reset: bool,
-    /// Make them although their key is no secret of who wrote the data
+    /// Make tags also with a keyed hash: what was changed behind its back gets right ones then
     #[arg(long)]
     integrity_legacy_recalculate: bool,
     /// Let discards through

@@ -30,7 +30,7 @@ use super::open::line;
 /// How data and tags are kept together; a journal does it, if nothing is said.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(super) struct Journal {
-    /// Keep data and tags together by no journal: a crash may leave wrong tags
+    /// Do without the journal of data and tags: faster, but a crash may leave wrong tags
     #[arg(long)]
     integrity_no_journal: bool,
 }

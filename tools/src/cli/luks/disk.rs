@@ -20,7 +20,7 @@ pub(super) struct Volume {
     /// The volume: a block device, or an image
     #[arg(value_name = "DEVICE")]
     pub(super) device: PathBuf,
-    /// Where its header is, if it is not on the volume
+    /// A file or device with its header, if that is not on the volume
     #[arg(long, value_name = "FILE")]
     pub(super) header: Option<PathBuf>,
 }

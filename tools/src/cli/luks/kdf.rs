@@ -8,16 +8,16 @@ use dm_core::format::luks::{Kdf, LuksError, Variant};
 /// What a new passphrase costs to try.
 #[derive(Debug, Args)]
 pub(super) struct KdfChoice {
-    /// How it becomes a key; else argon2id, and pbkdf2 in LUKS1
+    /// How the passphrase becomes a key; else argon2id, and pbkdf2 in LUKS1
     #[arg(long, value_name = "KDF")]
     pbkdf: Option<Name>,
-    /// What PBKDF2 applies
+    /// The hash of PBKDF2
     #[arg(long, default_value = "sha256")]
     pub(super) hash: String,
-    /// How often PBKDF2 applies it, or argon2 goes over its memory; else as --iter-time says
+    /// Iterations of PBKDF2, or passes of argon2 over its memory; else as --iter-time says
     #[arg(long, value_name = "COUNT")]
     iterations: Option<u32>,
-    /// Milliseconds that it takes on this machine
+    /// Milliseconds that one try of a passphrase is to take on this machine
     #[arg(short, long, value_name = "MS", default_value_t = 2000)]
     iter_time: u32,
     /// KiB of memory that argon2 takes; else as much as fits the time, up to 1 GiB

@@ -37,13 +37,13 @@ enum Action {
     Dump(dump::Dump),
     /// Map a volume's data, decrypted
     Open(open::Open),
-    /// Take a mapped volume away
+    /// Remove the devices of an opened volume
     Close(close::Close),
     /// Write a new header: what the volume holds is lost
     Format(format::Format),
     /// Let another passphrase open a volume
     AddKey(add_key::AddKey),
-    /// Take a key slot away: its passphrase opens the volume no more
+    /// Wipe a key slot: its passphrase opens the volume no more
     RemoveKey(remove_key::RemoveKey),
     /// See whether a passphrase opens a volume
     TestPassphrase(test_passphrase::TestPassphrase),

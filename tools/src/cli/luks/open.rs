@@ -43,7 +43,7 @@ pub(super) struct Open {
     /// Let discards through, which tell where data is
     #[arg(long)]
     allow_discards: bool,
-    /// Do the work where requests are: better for fast disks
+    /// Encrypt and decrypt at once, not on workers: better for fast disks
     #[arg(long)]
     no_workqueues: bool,
     #[command(flatten)]

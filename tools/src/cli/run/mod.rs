@@ -50,8 +50,8 @@ pub(super) struct Run {
     name: String,
     #[command(flatten)]
     nbd: nbd::NbdArgs,
-    /// As the block device /dev/ublkbN of Linux instead, with a link in /dev/mapper; one that lost
-    /// its server is adopted
+    /// Serve it as the block device /dev/ublkbN of Linux instead, with a link in /dev/mapper; an N
+    /// that lost its server is adopted
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["socket", "listen", "tls_certificates", "tls_psk"])]
     ublk: Option<Option<u32>>,

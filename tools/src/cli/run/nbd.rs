@@ -31,7 +31,7 @@ pub(super) struct NbdArgs {
     /// Listen on TCP instead; without TLS, for networks that are trusted
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "socket")]
     listen: Option<SocketAddr>,
-    /// Turn more clients away
+    /// How many clients may be connected at once
     #[arg(long, value_name = "COUNT", default_value_t = nbd::CONNECTIONS_MAX)]
     max_clients: usize,
     #[command(flatten)]

@@ -56,10 +56,10 @@ pub(super) struct Delete {
     /// The regions of the group with this number
     #[arg(long, conflicts_with_all = ["regionid", "allregions"])]
     groupid: Option<u64>,
-    /// Whose regions
+    /// The program whose regions are meant
     #[arg(long, conflicts_with = "allprograms")]
     programid: Option<String>,
-    /// Every program's
+    /// The regions of every program
     #[arg(long)]
     allprograms: bool,
 }

@@ -47,13 +47,13 @@ pub(super) struct Create {
     /// The bounds of a histogram of times: numbers with ns, us, ms or s, with commas between
     #[arg(long, value_parser = bounds)]
     bounds: Option<Bounds>,
-    /// The program whose region it is
+    /// The program that the region is of: its list and report show it
     #[arg(long)]
     programid: Option<String>,
-    /// Also without a program
+    /// Let the program be an empty word
     #[arg(short, long)]
     force: bool,
-    /// What to say of the region
+    /// A text to be kept with the region
     #[arg(long)]
     userdata: Option<String>,
     /// A region for each extent of a file, which stands in the place of DEV

@@ -42,7 +42,7 @@ pub(super) struct UpdateFilemap {
     /// The group of its regions
     #[arg(long)]
     groupid: u64,
-    /// Whose regions
+    /// The program whose regions are meant
     #[arg(long)]
     programid: Option<String>,
     /// Do not say that the file is not followed

@@ -36,13 +36,13 @@ enum Action {
     Print(change::Print),
     /// Set counters to zero
     Clear(change::Clear),
-    /// Stop counting
+    /// Remove regions
     Delete(change::Delete),
-    /// Look at several regions together
+    /// Make a group of regions, which are reported together
     Group(group::Group),
-    /// Look at each region of a group alone
+    /// Take a group apart; its regions stay
     Ungroup(group::Ungroup),
-    /// Make the regions of a file those of its extents again
+    /// Make a file's regions fit its extents again
     #[command(name = "update_filemap")]
     UpdateFilemap(filemap::UpdateFilemap),
 }

@@ -29,7 +29,7 @@ pub(super) struct Report {
     /// Counters instead of rates
     #[arg(long)]
     raw: bool,
-    /// The histogram's parts of the whole instead of counts
+    /// Histograms in percent instead of counts
     #[arg(long)]
     relative: bool,
 }
@@ -53,10 +53,10 @@ struct Shown {
     /// Histograms
     #[arg(long)]
     histogram: bool,
-    /// Whose regions
+    /// The program whose regions are meant
     #[arg(long, conflicts_with = "allprograms")]
     programid: Option<String>,
-    /// Every program's
+    /// The regions of every program
     #[arg(long)]
     allprograms: bool,
     /// How sizes are shown: h for the unit that fits, or one of b, s, k, m, g, t, p, e

@@ -34,10 +34,11 @@ pub(super) struct Layout {
     /// Blocks of data; else all of the device, or all before the tree on the same device
     #[arg(long, value_name = "BLOCKS")]
     data_blocks: Option<u64>,
-    /// What is hashed with each block, in hexadecimal; - for nothing; else 32 random bytes
+    /// What is hashed with each block, in hexadecimal; - for nothing; format takes 32 random bytes
+    /// where it is not given
     #[arg(short, long, value_name = "HEX")]
     salt: Option<Hex>,
-    /// A name that no other device has; else a random one
+    /// The superblock's uuid; else a random one
     #[arg(long)]
     uuid: Option<Uuid>,
     #[command(flatten)]
@@ -50,7 +51,7 @@ pub(super) struct Place {
     /// The first byte of superblock and tree on their device
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     hash_offset: u64,
-    /// There is no superblock: the options say what it would
+    /// There is no superblock: --format, --hash, --salt and the sizes say what it would
     #[arg(long)]
     no_superblock: bool,
 }

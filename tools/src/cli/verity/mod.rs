@@ -39,7 +39,7 @@ enum Action {
     Repair(repair::Repair),
     /// Make a read-only device of data and tree
     Open(open::Open),
-    /// Take such a device away
+    /// Remove a device that was opened
     Close(Close),
 }
 
