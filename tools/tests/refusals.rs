@@ -174,6 +174,11 @@ fn wrong_table_names_line_word_and_reason_and_the_old_one_stays() {
         stderr.contains("hint: this driver has the targets linear, striped, zero, error, "),
         "{stderr}"
     );
+    let stderr = home.fails(6, &["load", "vol0", "--table", "0 8 delay disk.img 0 9"]);
+    assert!(
+        stderr.ends_with("\nhint: a Linux kernel may have delay\n"),
+        "{stderr}"
+    );
     let ended = home.run_with(&["load", "vol0"], "# first\n0 8 zero\n\n16 8 zero\n");
     assert_eq!(ended.code, Some(6));
     assert!(

@@ -6,7 +6,7 @@ use dm_core::command::Slot;
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{TableError, TableLine};
-use dm_core::typed::Checker;
+use dm_core::typed::{self, Checker};
 
 use crate::backend::Place;
 use crate::daemon::journal;
@@ -98,6 +98,11 @@ impl Session {
         {
             let names: Vec<_> = known.iter().map(|kind| kind.name.as_str()).collect();
             failure = failure.hint(format!("this driver has the targets {}", names.join(", ")));
+            if !self.in_kernel()
+                && let Some(kind) = target.and_then(|name| typed::kind(name.as_str()))
+            {
+                failure = failure.hint(format!("a Linux kernel may have {}", kind.name));
+            }
         }
         failure
     }
