@@ -121,6 +121,60 @@ fn what_was_read_before_a_suspend_is_what_the_client_takes_after_it() {
     assert!(data.iter().all(|byte| *byte == 1));
 }
 
+#[test]
+fn large_writes_are_stored_whole_and_fail_alone() {
+    const LARGE: usize = 256 << 10;
+    const ERROR: std::ops::Range<usize> = 8000 * 512..8008 * 512;
+    const END: usize = 16_000 * 512;
+    let served = serve(2000);
+    let disk = served.disk();
+    let file = disk.display();
+    let table = format!("0 8000 linear {file} 0\n8000 8 error\n8008 7992 linear {file} 8008");
+    create(&served.engine, "broken", &table).unwrap();
+    let mut stream = connect(&served.socket(), "broken").unwrap();
+    let mut model = vec![0; END];
+    let mut rng = fastrand::Rng::with_seed(3);
+    for _ in 0..60 {
+        let (mut batch, mut expected) = (Batch::default(), Vec::new());
+        for _ in 0..rng.usize(1..6) {
+            let length = [LARGE, LARGE + 512, 64 << 10, 512, 1 << 20, 100 << 10][rng.usize(..6)];
+            let at = rng.usize(..=(END - length) / 512) * 512;
+            let fails = at < ERROR.end && at + length > ERROR.start;
+            // How much of one that fails is stored is nobody's to know: it brings what is there.
+            if !fails {
+                model[at..at + length].fill_with(|| rng.u8(..));
+            }
+            batch.write(at as u64, &model[at..at + length], CommandFlags::empty());
+            expected.push(match fails {
+                true => Err(NbdErrno::Io),
+                false => Ok(Vec::new()),
+            });
+        }
+        assert_eq!(batch.run(&mut stream).unwrap(), expected);
+    }
+    assert!(fs::read(&disk).unwrap() == model);
+}
+
+#[test]
+fn large_write_that_comes_in_very_small_pieces_is_stored() {
+    const LENGTH: usize = 64 << 10;
+    let served = serve(64);
+    let mut stream = connect(&served.socket(), "vol").unwrap();
+    let bytes: Vec<u8> = (0..3 * LENGTH)
+        .map(|at| (at % 251).to_le_bytes()[0])
+        .collect();
+    for (at, data) in bytes.chunks(LENGTH).enumerate() {
+        let head = request(CommandKind::Write, 0, (at * LENGTH) as u64, LENGTH as u64);
+        stream.write_all(&head).unwrap();
+        // More of them than a pipe holds.
+        for piece in data.chunks(7) {
+            stream.write_all(piece).unwrap();
+        }
+        stream.read_exact(&mut [0; 16]).unwrap();
+    }
+    assert!(fs::read(served.disk()).unwrap()[..3 * LENGTH] == bytes);
+}
+
 fn read_large(served: &Served) {
     const LARGE: usize = 256 << 10;
     let mut stream = connect(&served.socket(), "vol").unwrap();

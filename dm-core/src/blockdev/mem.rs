@@ -117,7 +117,7 @@ impl BlockDev for MemDev {
             Quick::Read(buffer) => buffer.copy_from_slice(&bytes[from..][..buffer.len()]),
             Quick::Write(_) if self.info.read_only => return false,
             Quick::Write(buffer) => bytes[from..][..buffer.len()].copy_from_slice(buffer),
-            Quick::Pipe(..) => return false,
+            Quick::IntoPipe(..) | Quick::FromPipe(..) => return false,
         }
         true
     }

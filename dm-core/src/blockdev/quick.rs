@@ -15,7 +15,11 @@ pub enum Quick<'a> {
     /// To be moved into a pipe, without a copy: what comes out of it is what is stored there when it
     /// comes out. If it is not done, part of it may be in the pipe.
     #[cfg(feature = "std")]
-    Pipe(BorrowedFd<'a>, SectorCount),
+    IntoPipe(BorrowedFd<'a>, SectorCount),
+    /// To be stored out of a pipe that holds as much. If it is not done, what is not in the pipe any more is
+    /// stored.
+    #[cfg(feature = "std")]
+    FromPipe(BorrowedFd<'a>, SectorCount),
 }
 
 /// How a read or a write is to be done at once.
@@ -34,14 +38,23 @@ impl<'a> Quick<'a> {
             Quick::Read(buffer) => buffer.len(),
             Quick::Write(buffer) => buffer.len(),
             #[cfg(feature = "std")]
-            Quick::Pipe(_, sectors) => return Some(*sectors).filter(|it| !it.is_zero()),
+            Quick::IntoPipe(_, sectors) | Quick::FromPipe(_, sectors) => {
+                return Some(*sectors).filter(|it| !it.is_zero());
+            }
         };
         SectorCount::from_buffer_length(bytes).filter(|sectors| !sectors.is_zero())
     }
 
     /// Whether it stores.
     pub fn is_write(&self) -> bool {
-        matches!(self, Quick::Write(_))
+        match self {
+            Quick::Read(_) => false,
+            Quick::Write(_) => true,
+            #[cfg(feature = "std")]
+            Quick::IntoPipe(..) => false,
+            #[cfg(feature = "std")]
+            Quick::FromPipe(..) => true,
+        }
     }
 
     /// The first `sectors` of it, and the rest.
@@ -61,9 +74,14 @@ impl<'a> Quick<'a> {
                 (Quick::Write(front), Quick::Write(rest))
             }
             #[cfg(feature = "std")]
-            Quick::Pipe(pipe, all) => {
+            Quick::IntoPipe(pipe, all) => {
                 let rest = SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
-                (Quick::Pipe(pipe, sectors), Quick::Pipe(pipe, rest))
+                (Quick::IntoPipe(pipe, sectors), Quick::IntoPipe(pipe, rest))
+            }
+            #[cfg(feature = "std")]
+            Quick::FromPipe(pipe, all) => {
+                let rest = SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
+                (Quick::FromPipe(pipe, sectors), Quick::FromPipe(pipe, rest))
             }
         }
     }

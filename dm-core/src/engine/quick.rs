@@ -119,7 +119,7 @@ fn near(segment: &Segment, range: SectorRange, part: Quick<'_>, haste: Haste) ->
             match part {
                 Quick::Read(bytes) => bytes.fill(0),
                 Quick::Write(_) => {}
-                Quick::Pipe(..) => return false,
+                Quick::IntoPipe(..) | Quick::FromPipe(..) => return false,
             }
             true
         }

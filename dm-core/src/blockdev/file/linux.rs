@@ -46,7 +46,7 @@ pub(super) fn read_now(file: &File, buffer: &mut [u8], at: u64) -> bool {
 /// Moves what the page cache holds into a pipe, if it holds all of it and the pipe has room.
 ///
 /// What the kernel drops in between is read anew, for which this waits; that is rare.
-pub(super) fn pass_now(
+pub(super) fn lend_now(
     file: &File,
     pipe: BorrowedFd<'_>,
     mut at: u64,
@@ -61,6 +61,28 @@ pub(super) fn pass_now(
     while left > 0 {
         let flags = SpliceFlags::NONBLOCK;
         match rustix::pipe::splice(file, Some(&mut at), pipe, None, left, flags) {
+            Ok(0) => return false,
+            Ok(moved) => left -= moved.min(left),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Stores what a pipe holds; false if some of it is there still.
+pub(super) fn take_now(
+    file: &File,
+    pipe: BorrowedFd<'_>,
+    mut at: u64,
+    sectors: SectorCount,
+) -> bool {
+    let Some(mut left) = sectors.buffer_length() else {
+        return false;
+    };
+    while left > 0 {
+        let flags = SpliceFlags::NONBLOCK;
+        match rustix::pipe::splice(pipe, None, file, Some(&mut at), left, flags) {
             Ok(0) => return false,
             Ok(moved) => left -= moved.min(left),
             Err(rustix::io::Errno::INTR) => {}

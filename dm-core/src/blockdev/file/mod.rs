@@ -253,7 +253,9 @@ impl BlockDev for FileDev {
             Quick::Read(buffer) => self.inner.read_now(buffer, at),
             Quick::Write(_) if info.read_only => false,
             Quick::Write(buffer) => self.inner.file.write_all_at(buffer, at).is_ok(),
-            Quick::Pipe(pipe, sectors) => os::pass_now(&self.inner.file, pipe, at, sectors),
+            Quick::IntoPipe(pipe, sectors) => os::lend_now(&self.inner.file, pipe, at, sectors),
+            Quick::FromPipe(..) if info.read_only => false,
+            Quick::FromPipe(pipe, sectors) => os::take_now(&self.inner.file, pipe, at, sectors),
         }
     }
 

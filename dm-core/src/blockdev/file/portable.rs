@@ -29,7 +29,12 @@ pub(super) fn read_now(_: &File, _: &mut [u8], _: u64) -> bool {
 }
 
 /// Nor whether it is in memory, to be moved from there.
-pub(super) fn pass_now(_: &File, _: BorrowedFd<'_>, _: u64, _: SectorCount) -> bool {
+pub(super) fn lend_now(_: &File, _: BorrowedFd<'_>, _: u64, _: SectorCount) -> bool {
+    false
+}
+
+/// Nor are pages moved out of pipes.
+pub(super) fn take_now(_: &File, _: BorrowedFd<'_>, _: u64, _: SectorCount) -> bool {
     false
 }
 

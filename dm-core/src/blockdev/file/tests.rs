@@ -336,7 +336,7 @@ fn what_the_page_cache_holds_goes_through_a_pipe() {
     }
     let (out, into) = rustix::pipe::pipe().unwrap();
     let pass = |dev: &FileDev, start, sectors| {
-        let part = Quick::Pipe(into.as_fd(), SectorCount(sectors));
+        let part = Quick::IntoPipe(into.as_fd(), SectorCount(sectors));
         dev.quick(Sector(start), part, Haste::AtOnce)
     };
     // Not from the beginning of a page, nor to the end of one.
@@ -354,6 +354,44 @@ fn what_the_page_cache_holds_goes_through_a_pipe() {
     if let Ok(direct) = FileDev::open_as(file.path(), TableMode::ReadOnly, Caching::Direct) {
         assert!(!pass(&direct, 0, 8));
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_pipe_holds_is_stored() {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    let (file, dev) = image(64);
+    let (out, into) = rustix::pipe::pipe().unwrap();
+    let bytes: Vec<u8> = (0..32 * 512_u32)
+        .map(|at| (at % 251).to_le_bytes()[0])
+        .collect();
+    File::from(into.try_clone().unwrap())
+        .write_all(&bytes)
+        .unwrap();
+    let take = |dev: &FileDev, start, sectors| {
+        let part = Quick::FromPipe(out.as_fd(), SectorCount(sectors));
+        dev.quick(Sector(start), part, Haste::AtOnce)
+    };
+    let held = || rustix::io::ioctl_fionread(&out).unwrap();
+    // Behind the end; where nothing may be stored; past the page cache.
+    assert!(!take(&dev, 60, 8));
+    let fixed = FileDev::open(file.path(), TableMode::ReadOnly).unwrap();
+    assert!(!take(&fixed, 0, 8));
+    if let Ok(direct) = FileDev::open_as(file.path(), TableMode::ReadWrite, Caching::Direct) {
+        assert!(!take(&direct, 0, 8));
+    }
+    assert_eq!(held(), 32 * 512);
+    assert!(take(&dev, 3, 30));
+    assert_eq!(held(), 2 * 512);
+    // What is there is stored.
+    assert!(!take(&dev, 33, 8));
+    assert_eq!(held(), 0);
+    let mut read = vec![0; 64 * 512];
+    dev.read_at(Sector(0), &mut read).unwrap();
+    let mut model = vec![0; 64 * 512];
+    model[3 * 512..35 * 512].copy_from_slice(&bytes);
+    assert!(read == model);
 }
 
 #[test]

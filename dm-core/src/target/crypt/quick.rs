@@ -47,7 +47,7 @@ impl Crypt {
                 ENCRYPTED.set(encrypted);
                 done
             }
-            Quick::Pipe(..) => false,
+            Quick::IntoPipe(..) | Quick::FromPipe(..) => false,
         }
     }
 }

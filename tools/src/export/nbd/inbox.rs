@@ -46,16 +46,37 @@ impl Inbox {
         }
     }
 
-    /// Receives until at least `wanted` bytes are there, or more; false if the client ended the
-    /// connection before the first of them.
-    pub(super) fn fill(&mut self, stream: &mut impl Read, wanted: usize) -> io::Result<bool> {
+    /// How many bytes there is room for if there are none.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Has nothing but what `fill` puts in, which says how many bytes these are.
+    pub(super) fn refill(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        (self.begin, self.end) = (0, 0);
+        self.end = fill(&mut self.bytes)?;
+        Ok(())
+    }
+
+    /// Receives until at least `wanted` bytes are there, and takes no more than `most`; false if the client
+    /// ended the connection before the first of them.
+    pub(super) fn fill(
+        &mut self,
+        stream: &mut impl Read,
+        wanted: usize,
+        most: usize,
+    ) -> io::Result<bool> {
         let held = self.end - self.begin;
         if self.begin > 0 && (held <= MOVED_MAX || self.begin + wanted > self.bytes.len()) {
             self.bytes.copy_within(self.begin..self.end, 0);
             (self.begin, self.end) = (0, held);
         }
+        let limit = self.begin.saturating_add(most).min(self.bytes.len());
         while self.end - self.begin < wanted {
-            match stream.read(&mut self.bytes[self.end..]) {
+            match stream.read(&mut self.bytes[self.end..limit]) {
                 Ok(0) if self.begin == self.end => return Ok(false),
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.end += count,

@@ -8,7 +8,9 @@
 //! client holds up only itself. A connection takes 768 KiB for its batches, and what it has under way
 //! is bounded besides ([`IN_FLIGHT_BYTES`], [`IN_FLIGHT_REQUESTS`]); a client that sends more is not
 //! read until it has taken replies. A large read that the page cache can answer is moved to the socket
-//! through a pipe, so that its bytes are copied by nobody but the client.
+//! through a pipe, so that its bytes are copied by nobody but the client, where no table can change
+//! meanwhile; a large write comes through one, so that its bytes are copied once. Before a thread
+//! sleeps it looks out for the next request for a moment.
 //!
 //! # Source
 //! The NBD project's `doc/proto.md`: fixed newstyle, structured replies, extended headers,

@@ -18,7 +18,7 @@ use dm_core::io::IoData;
 use dm_core::nbd::Head;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
 
-use super::pipe::Lazy;
+use super::pipe::Lender;
 use super::{IN_FLIGHT_BYTES, IN_FLIGHT_REQUESTS};
 
 /// The most replies that wait for the end of a batch.
@@ -92,7 +92,7 @@ pub(super) struct Outbox {
     /// How many of these replies have no data.
     empty: usize,
     /// Holds a reply at the most, and none while requests are waited for.
-    pipe: Lazy,
+    lender: Lender,
     /// It owns the sending side.
     owner: bool,
 }
@@ -318,7 +318,7 @@ impl Outbox {
             bytes: vec![0; CAPACITY].into(),
             filled: 0,
             empty: 0,
-            pipe: Lazy::default(),
+            lender: Lender::default(),
             owner: false,
         }
     }
@@ -391,28 +391,24 @@ impl Outbox {
 
     /// Sends a reply with `length` bytes of data that never come into this process's memory, if `fill`
     /// can move them into a pipe. Whether it did.
-    pub(super) fn pass(
+    pub(super) fn lend(
         &mut self,
         head: &Head,
         length: usize,
         fill: impl FnOnce(BorrowedFd<'_>) -> bool,
     ) -> bool {
-        let Some(pipe) = self.pipe.for_reply(head.len() + length) else {
-            return false;
-        };
-        if !pipe.put(head, length, fill) {
-            self.pipe.give_up();
-            return false;
+        let put = self.lender.put(head, length, fill);
+        if put {
+            self.flush();
+            self.begin();
         }
-        self.flush();
-        self.begin();
-        true
+        put
     }
 
     /// Sends all replies that there are, and gives the sending side up.
     pub(super) fn flush(&mut self) {
         let shared = self.replies.0.clone();
-        let some = self.filled > 0 || self.pipe.is_filled();
+        let some = self.filled > 0 || self.lender.is_filled();
         let mut state = shared.lock();
         while !self.owner && state.owned && some {
             state = shared.wait(state);
@@ -443,6 +439,6 @@ impl Outbox {
         if self.filled > 0 {
             shared.send_slices(&mut bytes, Patience::Waits)?;
         }
-        self.pipe.send(&shared.socket)
+        self.lender.send(&shared.socket)
     }
 }

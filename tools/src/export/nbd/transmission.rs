@@ -9,13 +9,14 @@ use dm_core::nbd::{
     ByteCount, CommandFlags, CommandKind, NbdErrno, ReplyFlags, ReplyTo, Request, RequestView,
     WireError,
 };
-use dm_core::units::{SECTOR_BYTES, Sector};
+use dm_core::units::{SECTOR_BYTES, Sector, SectorCount, SectorRange};
 use tracing::debug;
 
 use super::PAYLOAD_MAX;
 use super::handshake::Session;
 use super::inbox::Inbox;
 use super::lookout::Lookout;
+use super::pipe::Intake;
 use super::replies::{Outbox, Replies};
 use super::request::{Pending, changes, range_of, submit};
 use super::stream::Stream;
@@ -25,7 +26,7 @@ use super::stream::Stream;
 const SEND_BUFFER: usize = 1 << 20;
 
 /// Bytes of a read that is lent to the socket.
-const PASSED_MIN: usize = 64 << 10;
+const LENT_MIN: usize = 64 << 10;
 
 /// Bytes of a write that is stored as it comes.
 const STREAMED_MIN: usize = 64 << 10;
@@ -44,6 +45,8 @@ pub(super) fn run<S: Stream>(session: Session, mut stream: S) -> io::Result<()> 
         session: &session,
         stream: &mut stream,
         lookout: Lookout::default(),
+        intake: Intake::default(),
+        large: false,
         inbox: Inbox::new(),
         outbox: &mut outbox,
     };
@@ -60,6 +63,9 @@ struct Connection<'a, S> {
     session: &'a Session,
     stream: &'a mut S,
     lookout: Lookout,
+    intake: Intake,
+    /// The last request was a large write.
+    large: bool,
     inbox: Inbox,
     outbox: &'a mut Outbox,
 }
@@ -84,7 +90,13 @@ impl<S: Stream> Connection<'_, S> {
     fn next(&mut self) -> io::Result<Option<Arrival>> {
         let framing = self.session.framing;
         let size = framing.request_size();
-        if !self.receive(size)? {
+        // What follows the head of a large write is not to be copied into the inbox.
+        let most = match self.large {
+            true => size,
+            false => usize::MAX,
+        };
+        self.large = false;
+        if !self.receive(size, most)? {
             return Ok(None);
         }
         let view = RequestView::new(framing, &self.inbox.held()[..size])
@@ -100,9 +112,9 @@ impl<S: Stream> Connection<'_, S> {
         }))
     }
 
-    /// Waits until `wanted` bytes are there; false if the client left before the first. Nobody waits
-    /// while there are replies to be sent.
-    fn receive(&mut self, wanted: usize) -> io::Result<bool> {
+    /// Waits until `wanted` bytes are there, and at most `most`, of what is not there yet; false if the client
+    /// left before the first. Nobody waits while there are replies to be sent.
+    fn receive(&mut self, wanted: usize, most: usize) -> io::Result<bool> {
         if self.inbox.held().len() >= wanted {
             return Ok(true);
         }
@@ -110,7 +122,7 @@ impl<S: Stream> Connection<'_, S> {
         if self.inbox.held().is_empty() {
             self.lookout.look(self.stream);
         }
-        let received = self.inbox.fill(self.stream, wanted)?;
+        let received = self.inbox.fill(self.stream, wanted, most)?;
         self.outbox.begin();
         Ok(received)
     }
@@ -154,7 +166,7 @@ impl<S: Stream> Connection<'_, S> {
             // The rest goes the long way.
             payload -= done;
         }
-        if self.inbox.can_hold(payload) && !self.receive(payload)? {
+        if self.inbox.can_hold(payload) && !self.receive(payload, usize::MAX)? {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         if quickly(self.session, &request, &reply_to, &self.inbox, self.outbox) {
@@ -207,7 +219,11 @@ impl<S: Stream> Connection<'_, S> {
             return Ok(0);
         };
         let all = range.length().buffer_length().unwrap_or(usize::MAX);
-        let mut done = 0;
+        self.large = true;
+        let mut done = match self.inbox.held().is_empty() && self.intake.is_ready() {
+            true => self.pipe_in(range)?,
+            false => 0,
+        };
         while done < all {
             let here = self.inbox.held().len().min(all - done);
             let part = match here == all - done {
@@ -215,7 +231,8 @@ impl<S: Stream> Connection<'_, S> {
                 false => here - here % PART,
             };
             if part == 0 {
-                if !self.receive(PART.min(all - done))? {
+                // Nothing of what follows, so that the next may go through a pipe.
+                if !self.receive(PART.min(all - done), all - done)? {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
                 continue;
@@ -232,6 +249,42 @@ impl<S: Stream> Connection<'_, S> {
         request.offset.0 += done as u64;
         request.length.0 -= done as u64;
         Ok(done)
+    }
+
+    /// The same through a pipe, from the front of `range` on; what came and was not stored is in the inbox then.
+    fn pipe_in(&mut self, range: SectorRange) -> io::Result<usize> {
+        let all = range.length().buffer_length().unwrap_or(usize::MAX);
+        let (session, mut done) = (self.session, 0);
+        while done < all {
+            self.outbox.flush();
+            let most = (all - done).min(self.inbox.capacity());
+            let held = self.intake.fill(self.stream, most)?;
+            self.outbox.begin();
+            if held == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let part = match held == all - done {
+                true => held,
+                false => held - held % PART,
+            };
+            let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
+            let sectors = SectorCount::from_bytes_floor(part as u64);
+            let _pass = session.edges.pass();
+            let gone = self.intake.store(part, |pipe| {
+                let data = Quick::FromPipe(pipe, sectors);
+                session.device.quick(at, data, Haste::AtOnce)
+            })?;
+            done += gone;
+            if gone < part || part == 0 {
+                let intake = &mut self.intake;
+                self.inbox.refill(|buffer| intake.give_up(buffer))?;
+                break;
+            }
+        }
+        match done.is_multiple_of(SECTOR_BYTES) {
+            true => Ok(done),
+            false => Err(io::Error::other("a part of a sector was stored")),
+        }
     }
 }
 
@@ -273,9 +326,9 @@ fn quickly(
     head.is_ok_and(|head| {
         let read = |part: Quick<'_>| session.device.quick(start, part, Haste::AtOnce);
         let sectors = range.length();
-        let passed = session.steady
-            && length >= PASSED_MIN
-            && outbox.pass(&head, length, |pipe| read(Quick::Pipe(pipe, sectors)));
-        passed || outbox.read(&head, length, |data| read(Quick::Read(data)))
+        let lent = session.steady
+            && length >= LENT_MIN
+            && outbox.lend(&head, length, |pipe| read(Quick::IntoPipe(pipe, sectors)));
+        lent || outbox.read(&head, length, |data| read(Quick::Read(data)))
     })
 }
