@@ -64,6 +64,9 @@ impl<'a> Quick<'a> {
     #[must_use]
     pub fn split_at(self, sectors: SectorCount) -> (Quick<'a>, Quick<'a>) {
         let bytes = sectors.buffer_length().unwrap_or(usize::MAX);
+        #[cfg(feature = "std")]
+        let behind =
+            |all: SectorCount| SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
         match self {
             Quick::Read(buffer) => {
                 let (front, rest) = buffer.split_at_mut(bytes);
@@ -74,15 +77,15 @@ impl<'a> Quick<'a> {
                 (Quick::Write(front), Quick::Write(rest))
             }
             #[cfg(feature = "std")]
-            Quick::IntoPipe(pipe, all) => {
-                let rest = SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
-                (Quick::IntoPipe(pipe, sectors), Quick::IntoPipe(pipe, rest))
-            }
+            Quick::IntoPipe(pipe, all) => (
+                Quick::IntoPipe(pipe, sectors),
+                Quick::IntoPipe(pipe, behind(all)),
+            ),
             #[cfg(feature = "std")]
-            Quick::FromPipe(pipe, all) => {
-                let rest = SectorCount(all.0.checked_sub(sectors.0).expect("it holds so many"));
-                (Quick::FromPipe(pipe, sectors), Quick::FromPipe(pipe, rest))
-            }
+            Quick::FromPipe(pipe, all) => (
+                Quick::FromPipe(pipe, sectors),
+                Quick::FromPipe(pipe, behind(all)),
+            ),
         }
     }
 }

@@ -52,22 +52,13 @@ pub(super) fn lend_now(
     mut at: u64,
     sectors: SectorCount,
 ) -> bool {
-    let Some(mut left) = sectors.buffer_length() else {
-        return false;
-    };
-    if !sys::is_cached(file, at, left as u64) {
-        return false;
-    }
-    while left > 0 {
-        let flags = SpliceFlags::NONBLOCK;
-        match rustix::pipe::splice(file, Some(&mut at), pipe, None, left, flags) {
-            Ok(0) => return false,
-            Ok(moved) => left -= moved.min(left),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
-    true
+    let bytes = sectors.buffer_length();
+    bytes.is_some_and(|bytes| {
+        sys::is_cached(file, at, bytes as u64)
+            && until_moved(bytes, |left| {
+                rustix::pipe::splice(file, Some(&mut at), pipe, None, left, SpliceFlags::NONBLOCK)
+            })
+    })
 }
 
 /// Stores what a pipe holds; false if some of it is there still.
@@ -77,12 +68,18 @@ pub(super) fn take_now(
     mut at: u64,
     sectors: SectorCount,
 ) -> bool {
-    let Some(mut left) = sectors.buffer_length() else {
-        return false;
-    };
+    let bytes = sectors.buffer_length();
+    bytes.is_some_and(|bytes| {
+        until_moved(bytes, |left| {
+            rustix::pipe::splice(pipe, None, file, Some(&mut at), left, SpliceFlags::NONBLOCK)
+        })
+    })
+}
+
+/// Moves until nothing is left; false if something is, and no more can be moved.
+fn until_moved(mut left: usize, mut some: impl FnMut(usize) -> rustix::io::Result<usize>) -> bool {
     while left > 0 {
-        let flags = SpliceFlags::NONBLOCK;
-        match rustix::pipe::splice(pipe, None, file, Some(&mut at), left, flags) {
+        match some(left) {
             Ok(0) => return false,
             Ok(moved) => left -= moved.min(left),
             Err(rustix::io::Errno::INTR) => {}

@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Lends nothing.
 #[derive(Default)]
-pub(super) struct Lender;
+pub(super) struct Lender(());
 
 /// Takes nothing.
 #[derive(Default)]
-pub(super) struct Intake;
+pub(super) struct Intake(());
 
 impl Lender {
     pub(super) fn put(

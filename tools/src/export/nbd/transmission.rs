@@ -64,7 +64,7 @@ struct Connection<'a, S> {
     stream: &'a mut S,
     lookout: Lookout,
     intake: Intake,
-    /// The last request was a large write.
+    /// The last request was a large write, and the next one may come through the pipe.
     large: bool,
     inbox: Inbox,
     outbox: &'a mut Outbox,
@@ -112,8 +112,8 @@ impl<S: Stream> Connection<'_, S> {
         }))
     }
 
-    /// Waits until `wanted` bytes are there, and at most `most`, of what is not there yet; false if the client
-    /// left before the first. Nobody waits while there are replies to be sent.
+    /// Waits until `wanted` bytes are there, of which no more than `most` are received; false if the client left
+    /// before the first. Nobody waits while there are replies to be sent.
     fn receive(&mut self, wanted: usize, most: usize) -> io::Result<bool> {
         if self.inbox.held().len() >= wanted {
             return Ok(true);
@@ -219,8 +219,9 @@ impl<S: Stream> Connection<'_, S> {
             return Ok(0);
         };
         let all = range.length().buffer_length().unwrap_or(usize::MAX);
-        self.large = true;
-        let mut done = match self.inbox.held().is_empty() && self.intake.is_ready() {
+        let piped = self.intake.is_ready();
+        self.large = piped;
+        let mut done = match piped && self.inbox.held().is_empty() {
             true => self.pipe_in(range)?,
             false => 0,
         };
@@ -231,8 +232,12 @@ impl<S: Stream> Connection<'_, S> {
                 false => here - here % PART,
             };
             if part == 0 {
-                // Nothing of what follows, so that the next may go through a pipe.
-                if !self.receive(PART.min(all - done), all - done)? {
+                // Nothing of what follows, if the next may go through the pipe.
+                let most = match piped {
+                    true => all - done,
+                    false => usize::MAX,
+                };
+                if !self.receive(PART.min(all - done), most)? {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
                 continue;
