@@ -200,6 +200,8 @@ fn read_large(served: &Served) {
         if forgotten {
             let file = File::open(served.disk()).unwrap();
             file.sync_all().unwrap();
+            // NetBSD can not be told to forget.
+            #[cfg(target_os = "linux")]
             rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
         }
         for _ in 0..3 {
