@@ -14,7 +14,7 @@ use std::fs::File;
     target_arch = "aarch64",
     target_arch = "riscv64"
 ))]
-use std::{os::fd::AsRawFd, sync::LazyLock};
+use std::os::fd::AsRawFd;
 
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 #[cfg(feature = "crypt")]
@@ -73,11 +73,6 @@ pub(crate) fn leave_out_of_dumps<T: ?Sized>(value: &T) -> rustix::io::Result<()>
 ))]
 pub(crate) fn is_cached(file: &File, at: u64, length: u64) -> bool {
     const CACHESTAT: libc::c_long = 451;
-    static PAGE: LazyLock<u64> = LazyLock::new(|| {
-        // SAFETY: it only asks for a number.
-        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        u64::try_from(bytes).unwrap_or(4096)
-    });
     let range = [at, length];
     // Pages that are there; the other four are of no interest.
     let mut counts = [0_u64; 5];
@@ -87,7 +82,8 @@ pub(crate) fn is_cached(file: &File, at: u64, length: u64) -> bool {
         let (range, counts) = (range.as_ptr(), counts.as_mut_ptr());
         libc::syscall(CACHESTAT, file.as_raw_fd(), range, counts, 0_u32)
     };
-    let wanted = (at + length).div_ceil(*PAGE) - at / *PAGE;
+    let page = rustix::param::page_size() as u64;
+    let wanted = (at + length).div_ceil(page) - at / page;
     told == 0 && counts[0] >= wanted
 }
 

@@ -157,26 +157,30 @@ impl Page {
 
     /// The rows of its table of words, which are those of the syntax.
     pub fn words(self) -> impl Iterator<Item = WordRow> {
-        let rows = self.text.lines();
-        rows.skip_while(|line| !line.starts_with("| word |"))
-            .skip(2)
-            .map_while(|line| {
-                let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
-                let (word, about) = cells.split_once(" | ")?;
-                Some(WordRow { word, about })
-            })
+        self.rows("| word |").map_while(word_row)
     }
 
     /// The rows of its table of options.
     pub fn options(self) -> impl Iterator<Item = OptionRow> {
-        let rows = self.text.lines();
-        rows.skip_while(|line| !line.starts_with("| option |"))
+        self.rows("| option |").map_while(option_row)
+    }
+
+    /// The lines behind the head of a table.
+    fn rows(self, head: &'static str) -> impl Iterator<Item = &'static str> {
+        let lines = self.text.lines();
+        lines
+            .skip_while(move |line| !line.starts_with(head))
             .skip(2)
-            .map_while(row)
     }
 }
 
-fn row(line: &'static str) -> Option<OptionRow> {
+fn word_row(line: &'static str) -> Option<WordRow> {
+    let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+    let (word, about) = cells.split_once(" | ")?;
+    Some(WordRow { word, about })
+}
+
+fn option_row(line: &'static str) -> Option<OptionRow> {
     let mut cells = line.strip_prefix('|')?.strip_suffix('|')?.split('|');
     let mut cell = || cells.next().map(str::trim);
     let (word, value) = cell()?.strip_prefix('`')?.split_once('`')?;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
 
 use clap::Args;
 use dm_core::component::OpenError;
@@ -14,13 +13,13 @@ use dm_core::table::TableLine;
 use dm_core::typed::{self, Checker, DeviceFacts, Devices, Reader, Role};
 use dm_core::units::SectorCount;
 use dm_core::version::Version;
-use dm_linux::devdir;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::{Answer, escape};
 
 use super::commands::Run;
+use super::devices;
 use super::explain::syntax_of_all;
 use super::session::Session;
 use super::table_text::{TableSource, TableText};
@@ -109,8 +108,8 @@ fn ignored_words(line: &TableLine, place: usize) -> Vec<String> {
 }
 
 /// Whether a path is that of a mapped device.
-fn is_mapped(name: &str) -> bool {
-    Path::new(name).parent() == Some(devdir::mapper())
+fn is_mapped(path: &str) -> bool {
+    devices::of_node(path).is_some_and(|name| !name.contains('/'))
 }
 
 /// The files and block devices of this machine.

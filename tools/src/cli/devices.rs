@@ -217,7 +217,7 @@ pub(super) fn nodes() -> String {
 
 /// A name that is said as its node's path. The engine's devices have such paths, too, but no nodes
 /// that could be elsewhere.
-fn of_node(text: &str) -> Option<&str> {
+pub(super) fn of_node(text: &str) -> Option<&str> {
     let usual = || text.strip_prefix("/dev/mapper/");
     text.strip_prefix(&*nodes()).or_else(usual)
 }

@@ -226,11 +226,7 @@ impl<S: Stream> Connection<'_, S> {
             false => 0,
         };
         while done < all {
-            let here = self.inbox.held().len().min(all - done);
-            let part = match here == all - done {
-                true => here,
-                false => here - here % PART,
-            };
+            let part = storable(self.inbox.held().len(), all - done);
             if part == 0 {
                 // Nothing of what follows, if the next may go through the pipe.
                 let most = match piped {
@@ -242,7 +238,7 @@ impl<S: Stream> Connection<'_, S> {
                 }
                 continue;
             }
-            let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
+            let at = behind(range, done);
             let data = Quick::Write(&self.inbox.held()[..part]);
             let _pass = self.session.edges.pass();
             if !self.session.device.quick(at, data, Haste::AtOnce) {
@@ -268,11 +264,8 @@ impl<S: Stream> Connection<'_, S> {
             if held == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            let part = match held == all - done {
-                true => held,
-                false => held - held % PART,
-            };
-            let at = Sector(range.start().0 + (done / SECTOR_BYTES) as u64);
+            let part = storable(held, all - done);
+            let at = behind(range, done);
             let sectors = SectorCount::from_bytes_floor(part as u64);
             let _pass = session.edges.pass();
             let gone = self.intake.store(part, |pipe| {
@@ -291,6 +284,19 @@ impl<S: Stream> Connection<'_, S> {
             false => Err(io::Error::other("a part of a sector was stored")),
         }
     }
+}
+
+/// How much is stored next of what came of a write, of which so many bytes are left.
+fn storable(came: usize, left: usize) -> usize {
+    match came >= left {
+        true => left,
+        false => came - came % PART,
+    }
+}
+
+/// Where a range goes on behind its first `done` bytes.
+fn behind(range: SectorRange, done: usize) -> Sector {
+    Sector(range.start().0 + (done / SECTOR_BYTES) as u64)
 }
 
 /// Does a read or a write here and now, if that takes no waiting and goes well; whether it did.
