@@ -42,3 +42,42 @@ pub fn run(command: &mut Command) -> Output {
     );
     output
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// The programs that sources in a folder ask for by name.
+    fn asked_for(folder: &Path, programs: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("its entry").path();
+            if path.is_dir() {
+                asked_for(&path, programs);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source");
+                let calls = text.split("find(\"").skip(1);
+                let named = calls.filter_map(|rest| Some(rest.split_once("\")")?.0.to_owned()));
+                programs.extend(named);
+            }
+        }
+    }
+
+    #[test]
+    fn all_that_tests_ask_for_is_installed_by_the_script() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let script = fs::read_to_string(tests.join("run")).expect("tests/run");
+        let mut programs = BTreeSet::new();
+        for folder in ["src", "tests", "../tools/tests"] {
+            asked_for(&tests.join(folder), &mut programs);
+        }
+        programs.retain(|program| !program.contains(|char: char| !char.is_ascii_graphic()));
+        assert!(programs.contains("nbdkit"), "{programs:?}");
+        let missing: Vec<&String> = programs
+            .iter()
+            .filter(|program| !script.contains(&format!("\n    \"{program} ")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
