@@ -149,8 +149,12 @@ mod os {
             self.bytes.as_mut_ptr().cast()
         }
 
-        unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> rustix::io::Result<()> {
-            Ok(())
+        unsafe fn output_from_ptr(output: IoctlOutput, _: *mut c_void) -> rustix::io::Result<()> {
+            match output {
+                0 => Ok(()),
+                // A message for a device without a table, before some Linux of the series 6.1.
+                _ => Err(rustix::io::Errno::INVAL),
+            }
         }
     }
 

@@ -129,6 +129,9 @@ pub enum Reply {
     List(Vec<u64>),
 }
 
+/// An empty list of bad blocks.
+const NO_BLOCKS: &str = "No blocks in badblocklist";
+
 impl Message {
     /// Reads the answer to this message; `None` if it is to have none.
     ///
@@ -171,6 +174,11 @@ impl Message {
             }
             Message::ListBadBlocks => {
                 let mut blocks = Vec::new();
+                if reader.peek().as_deref() == Some("No") {
+                    for word in NO_BLOCKS.split(' ') {
+                        reader.literal(word)?;
+                    }
+                }
                 while !reader.is_empty() {
                     blocks.push(reader.number("bad block")?);
                 }
@@ -196,6 +204,7 @@ impl fmt::Display for Reply {
             Reply::Count(count) => write!(f, "countbadblocks: {count} badblock(s) found"),
             Reply::Cleared(true) => f.write_str("dust_clear_badblocks: badblocks cleared"),
             Reply::Cleared(false) => f.write_str("dust_clear_badblocks: no badblocks found"),
+            Reply::List(blocks) if blocks.is_empty() => f.write_str(NO_BLOCKS),
             Reply::List(blocks) => write_lines(f, blocks),
         }
     }

@@ -306,7 +306,10 @@ impl Text for Status {
         reader.explain(
             "a letter a device: A alive and in sync, a alive and not in sync, D dead, - missing",
         );
-        if letters.text.chars().count() != count {
+        let is_letters = !letters
+            .text
+            .contains(|char: char| char.is_whitespace() || char == '\\');
+        if letters.text.chars().count() != count || !is_letters {
             return Err(letters.error(Reason::Other(alloc::format!("is not {count} letters"))));
         }
         let health = letters.text.into_owned();

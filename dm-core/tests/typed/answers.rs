@@ -186,7 +186,7 @@ pub(crate) const REPLIES: &[(&str, &str, &str)] = &[
         "dust_clear_badblocks: no badblocks found",
     ),
     ("dust", "listbadblocks", "1\n60\n67\n"),
-    ("dust", "listbadblocks", ""),
+    ("dust", "listbadblocks", "No blocks in badblocklist"),
     (
         "vdo",
         "stats",

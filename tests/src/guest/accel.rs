@@ -17,7 +17,7 @@ use super::{Failure, Guest};
 /// With working KVM a guest is ready in less than five seconds.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
 
-/// How QEMU runs the guest's instructions.
+/// How the guest's instructions are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accel {
@@ -25,17 +25,21 @@ pub enum Accel {
     Kvm,
     /// By translation.
     Tcg,
+    /// As those of any program.
+    Native,
 }
 
 impl Accel {
-    /// Chooses: translation for another processor than the host's; else what `DM_GUEST_ACCEL`
+    /// Chooses: none for user-mode Linux, translation for another processor than the host's; else what `DM_GUEST_ACCEL`
     /// (`kvm` or `tcg`) says, else what is remembered, else what a probe finds.
     ///
     /// # Errors
     /// If `DM_GUEST_ACCEL` says something else, or the outcome can not be kept.
     pub fn choose(image: &Image) -> Result<Accel, Failure> {
-        if image.kernel().arch() != Arch::Amd64 {
-            return Ok(Accel::Tcg);
+        match image.kernel().arch() {
+            Arch::Amd64 => {}
+            Arch::Arm64 => return Ok(Accel::Tcg),
+            Arch::Um => return Ok(Accel::Native),
         }
         if let Ok(word) = std::env::var("DM_GUEST_ACCEL") {
             return Accel::named(&word).ok_or_else(|| {
@@ -77,11 +81,12 @@ impl Accel {
         Ok(accel)
     }
 
-    /// The value of QEMU's `-accel`.
-    pub fn argument(self) -> &'static str {
+    /// The value of QEMU's `-accel`, if it is QEMU that runs them.
+    pub fn argument(self) -> Option<&'static str> {
         match self {
-            Accel::Kvm => "kvm",
-            Accel::Tcg => "tcg,thread=multi",
+            Accel::Kvm => Some("kvm"),
+            Accel::Tcg => Some("tcg,thread=multi"),
+            Accel::Native => None,
         }
     }
 
@@ -97,6 +102,7 @@ impl fmt::Display for Accel {
         f.write_str(match self {
             Accel::Kvm => "kvm",
             Accel::Tcg => "tcg",
+            Accel::Native => "no machine but the host",
         })
     }
 }

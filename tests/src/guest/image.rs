@@ -35,6 +35,8 @@ pub enum Kernel {
     V6_12,
     /// Linux 6.12 on arm64.
     V6_12Arm64,
+    /// Linux 6.1 as a program of the host's.
+    V6_1Um,
 }
 
 /// The machines that guests are.
@@ -45,13 +47,15 @@ pub enum Arch {
     Amd64,
     /// QEMU's own arm64 machine.
     Arm64,
+    /// None: user-mode Linux, which runs the host's instructions as they are.
+    Um,
 }
 
 impl Kernel {
     /// The series, such as `6.1`.
     pub fn series(self) -> &'static str {
         match self {
-            Kernel::V6_1 => "6.1",
+            Kernel::V6_1 | Kernel::V6_1Um => "6.1",
             Kernel::V6_12 | Kernel::V6_12Arm64 => "6.12",
         }
     }
@@ -61,16 +65,18 @@ impl Kernel {
         match self {
             Kernel::V6_1 | Kernel::V6_12 => Arch::Amd64,
             Kernel::V6_12Arm64 => Arch::Arm64,
+            Kernel::V6_1Um => Arch::Um,
         }
     }
 }
 
 impl Arch {
-    /// As Debian calls it.
+    /// As `tests/vm/build` calls it.
     pub fn name(self) -> &'static str {
         match self {
             Arch::Amd64 => "amd64",
             Arch::Arm64 => "arm64",
+            Arch::Um => "um",
         }
     }
 }
@@ -144,7 +150,7 @@ impl Image {
         &self.vmlinuz
     }
 
-    /// Starts QEMU. One machine of a kernel runs at a time, also of other processes.
+    /// Starts the machine. One machine of a kernel runs at a time, also of other processes.
     ///
     /// # Errors
     /// If it can not be started.
@@ -162,7 +168,8 @@ impl Image {
         let sized = namespace.set_len(NAMESPACE_BYTES);
         sized.map_err(host("a disk with metadata"))?;
         let console = Console::new(&self.kernel.to_string(), Box::new(log));
-        Machine::start(&mut self.command(accel), console, Some(turn)).map_err(host("qemu"))
+        Machine::start(&mut self.command(accel), console, Some(turn))
+            .map_err(host("the guest's machine"))
     }
 
     /// The file of a disk whose sectors have metadata.
@@ -173,9 +180,12 @@ impl Image {
     fn command(&self, accel: Accel) -> Command {
         let more = std::env::var(MORE).unwrap_or_default();
         let append = format!("console={} {APPEND} {more}", self.console);
+        let Some(accel) = accel.argument() else {
+            return self.own_command(&append);
+        };
         let mut command = Command::new(&self.qemu);
         command
-            .args(["-accel", accel.argument(), "-m", "2048", "-smp", "2"])
+            .args(["-accel", accel, "-m", "2048", "-smp", "2"])
             .args(&self.machine)
             .args([
                 "-nodefaults",
@@ -198,6 +208,18 @@ impl Image {
             .arg(&self.vmlinuz)
             .arg("-initrd")
             .arg(&self.initrd);
+        command
+    }
+
+    /// Of a kernel that is a program itself.
+    fn own_command(&self, append: &str) -> Command {
+        let mut command = Command::new(&self.vmlinuz);
+        command
+            .args(&self.machine)
+            .args(append.split_whitespace())
+            .arg(format!("initrd={}", self.initrd.display()))
+            // Where it has a folder for each machine, with its process's number.
+            .env("HOME", &self.state);
         command
     }
 }

@@ -31,6 +31,11 @@ const TARGETS: &[&str] = &[
     "zero",
 ];
 
+/// Whether verity was built with Reed-Solomon codes, as on every machine but user-mode Linux.
+pub(crate) fn has_codes() -> bool {
+    Path::new("/sys/module/reed_solomon").is_dir()
+}
+
 /// The driver answers, with the interface's major version 4.
 pub(crate) fn has_device_mapper() -> Result<(), String> {
     let text = run("dmsetup version")?;

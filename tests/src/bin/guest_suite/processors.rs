@@ -1,6 +1,7 @@
 //! A guest's second processor, which sleeps where it is not needed: emulated, it costs more than it does.
 
 use std::fs;
+use std::path::Path;
 
 use crate::FIGURES;
 
@@ -18,12 +19,15 @@ pub(crate) fn is_for_two(check: &str) -> bool {
     FOR_TWO.contains(&check) || FIGURES.iter().any(|(name, _)| *name == check)
 }
 
-/// The second processor, awake until this is dropped.
+/// The second processor, awake until this is dropped. User-mode Linux has none, and does without.
 pub(crate) struct Second;
 
 impl Second {
     pub(crate) fn awake() -> Result<Second, String> {
-        set("1").map(|()| Second)
+        match Path::new(FILE).exists() {
+            true => set("1").map(|()| Second),
+            false => Ok(Second),
+        }
     }
 }
 
@@ -33,7 +37,8 @@ impl Drop for Second {
     }
 }
 
+const FILE: &str = "/sys/devices/system/cpu/cpu1/online";
+
 fn set(online: &str) -> Result<(), String> {
-    const FILE: &str = "/sys/devices/system/cpu/cpu1/online";
     fs::write(FILE, online).map_err(|error| format!("{FILE}: {error}"))
 }

@@ -17,6 +17,7 @@ use dm_linux::Linux;
 use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
+use crate::kernel::has_codes;
 use crate::shell::{equal, run, shown, write};
 
 pub(crate) const NAME: &str = "guest-verity";
@@ -115,6 +116,9 @@ pub(crate) fn veritysetups_is_read_alike() -> Result<(), String> {
 
 fn all(maker: &str) -> Result<(), String> {
     for (seed, combination) in (0..).zip(COMBINATIONS) {
+        if combination.roots.is_some() && !has_codes() {
+            continue;
+        }
         let done = one(maker, combination, &mut Rng::with_seed(seed));
         let _ = run("dmsetup remove guest-verity");
         for (path, device) in DISKS {

@@ -15,6 +15,7 @@ use dm_tests::scenario::{Disk, EngineDisk, KernelDisk};
 use fastrand::Rng;
 
 use crate::integrity_flips::times;
+use crate::kernel::has_codes;
 use crate::shell::{equal, run, shown, write};
 use crate::verity::{DISKS, NAME, create, name};
 
@@ -88,6 +89,9 @@ pub(crate) fn flips_are_found_alike() -> Result<(), String> {
     let mut count = 0;
     let more = (0..times().unwrap_or_default()).flat_map(|_| MORE);
     for (seed, flips) in IMAGES.iter().chain(more).enumerate() {
+        if flips.roots.is_some() && !has_codes() {
+            continue;
+        }
         let done = one(flips, &mut Rng::with_seed(seed as u64));
         let _ = run(&format!("dmsetup remove {NAME}"));
         for (path, device) in DISKS {

@@ -35,7 +35,7 @@ pub(crate) fn parameters_are_the_kernels() -> Result<(), String> {
         let mut held = 0;
         for set in &sets.good {
             below.prepare(set)?;
-            let held_it = match kernel.is_too_old(set) {
+            let held_it = match kernel.lacks(set) {
                 true => agree(&kernel, &below, target, set).map(|()| 0),
                 false => hold(&kernel, &below, target, set).map(|()| 1),
             };
@@ -64,8 +64,8 @@ pub(crate) fn parameters_are_the_kernels() -> Result<(), String> {
     }
 }
 
-/// A kernel that is too old for a set refuses it, or both take it for something else. That it is too
-/// old its target's version does not always tell.
+/// A kernel that lacks what a set is about refuses it, or both take it for something else. That it is
+/// too old its target's version does not always tell.
 fn agree(kernel: &Kernel, below: &Below<'_>, target: &str, set: &Set) -> Result<(), String> {
     let kind = typed::kind(target).ok_or("no such kind")?;
     let ours = check(kernel, below, kind, set);

@@ -27,6 +27,7 @@ pub(crate) use self::wrong::{
 
 use self::ground::{Zoned, format_vdo};
 use self::sets::{DISK, DISKS, Disks, Set, Sets, ZONED};
+use crate::kernel::has_codes;
 use crate::processors::Second;
 
 /// The kernel, and what it has.
@@ -53,10 +54,11 @@ impl Kernel {
         })
     }
 
-    /// Whether sets like this one are for newer kernels alone.
-    fn is_too_old(&self, set: &Set) -> bool {
+    /// Whether sets like this one are for newer kernels alone, or for those with codes.
+    fn lacks(&self, set: &Set) -> bool {
         let from = set.from.as_deref().and_then(series);
         from.is_some_and(|from| self.series < from)
+            || (set.params.contains(" fec_roots ") && !has_codes())
     }
 
     fn version(&self, target: &str) -> Option<Version> {
