@@ -15,8 +15,8 @@ use crate::table::Reach;
 use crate::target::Route;
 use crate::units::{Sector, SectorRange};
 
+use super::super::section;
 use super::Core;
-use super::section;
 
 /// An open mapped device: it can not be removed, unless by force, until this is dropped.
 pub struct OpenDevice {
