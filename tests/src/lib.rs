@@ -13,3 +13,8 @@ pub mod script;
 pub mod targets;
 pub mod tools;
 pub mod watchdog;
+
+/// The README's program in Rust, which is run as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
