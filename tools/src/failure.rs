@@ -84,6 +84,14 @@ impl Failure {
         self
     }
 
+    /// The same with the device or file that it is about, unless one is known.
+    #[must_use]
+    pub(crate) fn of(mut self, device: impl ToString) -> Failure {
+        let known = &mut self.0.error.context.device;
+        known.get_or_insert_with(|| device.to_string());
+        self
+    }
+
     /// The error.
     pub(crate) fn error(&self) -> &DmError {
         &self.0.error

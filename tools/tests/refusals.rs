@@ -313,5 +313,30 @@ fn refusal_names_the_verb_that_was_typed() {
     }
     // The device is there: it is the region that is not.
     let stderr = home.fails(4, &["stats", "group", "vol0", "--regions", "0"]);
-    assert_eq!(stderr, "dmctl: stats group: there is no region 0\n");
+    assert_eq!(stderr, "dmctl: stats group vol0: there is no region 0\n");
+}
+
+#[test]
+fn refusal_names_the_file_that_has_no_header() {
+    let home = Home::new();
+    let image = home.image("disk.img", 64);
+    let name = image.to_str().unwrap();
+    for (verb, words) in [
+        ("luks dump", vec![name]),
+        ("luks open", vec![name, "vault"]),
+        ("luks test-passphrase", vec!["other.img", "--header", name]),
+    ] {
+        let words: Vec<&str> = verb.split(' ').chain(words).collect();
+        let stderr = home.fails(1, &words);
+        let expected = format!("dmctl: {verb} {name}: there is no LUKS header\n");
+        assert_eq!(stderr, expected);
+    }
+}
+
+#[test]
+fn what_could_not_be_saved_is_no_description() {
+    let home = Home::new();
+    let stderr = home.fails(4, &["save", "nosuch"]);
+    assert_eq!(stderr, "dmctl: save nosuch: no such device\n");
+    assert_eq!(home.ok(&["save"]), "device = []\n");
 }

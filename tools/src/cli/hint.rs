@@ -25,7 +25,7 @@ impl Session {
             // its commands it was, since each has reasons of its own.
             error.context.command = Some(self.said());
         }
-        let failure = Failure::from(error);
+        let failure = Failure::from(error).of(device);
         let hint = match kind {
             ErrorKind::NotFound => self.nearest(device),
             ErrorKind::Busy => self.holders(device),

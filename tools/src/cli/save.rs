@@ -50,8 +50,11 @@ impl Run for Save {
             });
             Ok(serde_json::Value::Null)
         });
-        answer.text = description.to_string();
-        answer.field("description", answer.text.clone());
+        // Where nothing could be described, nothing is said that one could apply.
+        if done.is_ok() || !description.device.is_empty() {
+            answer.text = description.to_string();
+            answer.field("description", answer.text.clone());
+        }
         done
     }
 }

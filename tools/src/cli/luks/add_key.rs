@@ -36,13 +36,13 @@ impl Run for AddKey {
         let (mut disk, mut luks) = self.volume.read(Access::Write.of(session))?;
         let passphrase = self.source.read("A passphrase that opens", Ask::Once)?;
         let unlocked = luks.unlock(&mut disk, &passphrase, super::Slots::All);
-        let unlocked = unlocked.map_err(failed)?;
+        let unlocked = unlocked.map_err(|error| self.volume.failed(error))?;
         let new = Source::of_file(self.new_key_file.clone());
         let new = new.read("New passphrase", Ask::Twice)?;
         let kdf = self.kdf.kdf(luks.version()).map_err(failed)?;
         let slot = self.new_key_slot;
         let slot = luks.add_key(&mut disk, &unlocked.key, &new, slot, &kdf, &mut random);
-        let slot = slot.map_err(failed)?;
+        let slot = slot.map_err(|error| self.volume.failed(error))?;
         disk.finish()?;
         if session.is_dry() {
             return Ok(());

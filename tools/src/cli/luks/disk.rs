@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dm_core::errno::Errno;
-use dm_core::format::luks::{Luks, Storage};
+use dm_core::format::luks::{Luks, LuksError, Storage};
 
 use crate::cli::offline::image::Image;
 use crate::failure::Failure;
@@ -40,11 +40,16 @@ impl Volume {
     /// Opens what the header is on, and reads it.
     pub(super) fn read(&self, access: Access) -> Result<(Disk, Luks), Failure> {
         let mut disk = Disk::open(self.header(), access)?;
-        let luks = Luks::read(&mut disk).map_err(failed)?;
+        let luks = Luks::read(&mut disk).map_err(|error| self.failed(error))?;
         if let Some(damage) = luks.damage() {
             talk(&format!("dmctl: warning: {damage}"));
         }
         Ok((disk, luks))
+    }
+
+    /// An error of its header as a verb's.
+    pub(super) fn failed(&self, error: LuksError) -> Failure {
+        failed(error).of(self.header().display())
     }
 }
 

@@ -78,7 +78,7 @@ impl Run for Format {
             false => disk.size().saturating_sub(HEADER),
         };
         if data < 4096 {
-            return Err(failed(LuksError::TooSmall));
+            return Err(failed(LuksError::TooSmall).of(self.volume.device.display()));
         }
         let uuid = match &self.uuid {
             Some(uuid) => checked(uuid)?,
@@ -116,13 +116,13 @@ impl Run for Format {
             ),
         };
         let made = format.write_keyed(&mut disk, &passphrase, &kdf, &mut random);
-        let (luks, key) = made.map_err(failed)?;
+        let (luks, key) = made.map_err(|error| self.volume.failed(error))?;
         disk.finish()?;
         if session.is_dry() {
             return Ok(());
         }
         if let Some(tags) = &format.tags {
-            let volume = luks.volume().map_err(failed)?;
+            let volume = luks.volume().map_err(|error| self.volume.failed(error))?;
             let below = Below {
                 device: &self.volume.device,
                 volume: &volume,

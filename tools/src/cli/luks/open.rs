@@ -20,10 +20,10 @@ use crate::output::Answer;
 use super::super::commands::Run;
 use super::super::devices::name;
 use super::super::session::Session;
+use super::SlotChoice;
 use super::below::{Below, Journal, name_below};
 use super::disk::{Access, Disk, Volume};
 use super::passphrase::{Ask, Source};
-use super::{SlotChoice, failed};
 
 /// A volume to be mapped.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ impl Run for Open {
     fn run(self, session: &Session, answer: &mut Answer) -> Result<(), Failure> {
         let name = name(&self.name)?;
         let (mut disk, luks) = self.volume.read(Access::Read)?;
-        let mut volume = luks.volume().map_err(failed)?;
+        let mut volume = luks.volume().map_err(|error| self.volume.failed(error))?;
         let uuid = luks.dm_uuid(name.as_str());
         let uuid = DmUuid::new(&uuid)
             .map_err(|error| DmError::new(ErrorKind::Invalid).with_source(error))?;
@@ -68,7 +68,7 @@ impl Run for Open {
         option(self.no_workqueues, "no_write_workqueue");
         let passphrase = self.source.read("Passphrase", Ask::Once)?;
         let unlocked = luks.unlock(&mut disk, &passphrase, self.slot.slots());
-        let unlocked = unlocked.map_err(failed)?;
+        let unlocked = unlocked.map_err(|error| self.volume.failed(error))?;
         drop(passphrase);
         session.note(|| format!("key slot {} opens", unlocked.slot));
         let dm = session.dm()?;

@@ -10,7 +10,7 @@ use super::super::commands::Run;
 use super::super::session::Session;
 use super::disk::{Access, Volume};
 use super::passphrase::{Ask, Source};
-use super::{SlotChoice, failed, random};
+use super::{SlotChoice, random};
 
 /// A key slot to be taken away.
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ impl Run for RemoveKey {
                     .source
                     .read("The passphrase to be removed", Ask::Once)?;
                 let unlocked = luks.unlock(&mut disk, &passphrase, self.slot.slots());
-                unlocked.map_err(failed)?.slot
+                unlocked.map_err(|error| self.volume.failed(error))?.slot
             }
         };
         if luks.slots() == [slot] && !self.force {
@@ -45,7 +45,7 @@ impl Run for RemoveKey {
             return Err(failure.hint("--force --key-slot N takes it away all the same"));
         }
         luks.remove_key(&mut disk, slot, &mut random)
-            .map_err(failed)?;
+            .map_err(|error| self.volume.failed(error))?;
         disk.finish()?;
         if session.is_dry() {
             return Ok(());

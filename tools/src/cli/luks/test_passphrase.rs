@@ -7,9 +7,9 @@ use crate::output::Answer;
 
 use super::super::commands::Run;
 use super::super::session::Session;
+use super::SlotChoice;
 use super::disk::{Access, Volume};
 use super::passphrase::{Ask, Source};
-use super::{SlotChoice, failed};
 
 /// A passphrase to be tried.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ impl Run for TestPassphrase {
         let (mut disk, luks) = self.volume.read(Access::Read)?;
         let passphrase = self.source.read("Passphrase", Ask::Once)?;
         let unlocked = luks.unlock(&mut disk, &passphrase, self.slot.slots());
-        let unlocked = unlocked.map_err(failed)?;
+        let unlocked = unlocked.map_err(|error| self.volume.failed(error))?;
         session.note(|| format!("key slot {} opens", unlocked.slot));
         answer.field("slot", unlocked.slot);
         Ok(())

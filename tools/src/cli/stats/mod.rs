@@ -106,7 +106,7 @@ impl Changed {
         let mut done = Vec::new();
         let ended = each(session, devices, |device| {
             let info = dm.info(device, Slot::Active)?;
-            done.push(act(&mut answer.text, &info)?);
+            done.push(act(&mut answer.text, &info).map_err(|failure| failure.of(&info.name))?);
             Ok(())
         });
         answer.field(key, done);
