@@ -57,8 +57,17 @@ pub(crate) struct Connected {
 pub(crate) enum Place {
     /// They are the running kernel's own block devices.
     Kernel,
-    /// They are in a daemon, and exported over NBD at this socket.
-    Daemon(Option<PathBuf>),
+    /// They are in a daemon with these sockets.
+    Daemon(Option<Sockets>),
+}
+
+/// Where a daemon is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sockets {
+    /// It takes commands and orders here.
+    pub(crate) control: PathBuf,
+    /// It exports its devices over NBD here.
+    pub(crate) nbd: PathBuf,
 }
 
 impl Choice {
@@ -77,7 +86,8 @@ impl Choice {
                 let dir = RuntimeDir::from_env()?;
                 let backend = daemon::start::connect_or_start(&dir)?;
                 let described = format!("the engine, in the daemon at {}", dir.control().display());
-                let place = Place::Daemon(Some(dir.nbd()));
+                let (control, nbd) = (dir.control(), dir.nbd());
+                let place = Place::Daemon(Some(Sockets { control, nbd }));
                 Ok(Connected::new(backend, described, place, layers))
             }
             Choice::Socket(path) => {
@@ -86,13 +96,12 @@ impl Choice {
                     failure.hint(format!("no daemon answers at {}", path.display()))
                 })?;
                 let described = format!("the daemon at {}", path.display());
-                let nbd = path.parent().map(|dir| dir.join("nbd.sock"));
-                Ok(Connected::new(
-                    backend,
-                    described,
-                    Place::Daemon(nbd),
-                    layers,
-                ))
+                let sockets = path.parent().map(|dir| Sockets {
+                    control: path.clone(),
+                    nbd: dir.join("nbd.sock"),
+                });
+                let place = Place::Daemon(sockets);
+                Ok(Connected::new(backend, described, place, layers))
             }
             Choice::Linux => {
                 let backend = Linux::open_with(udev.waiter()).map_err(|error| {

@@ -97,6 +97,11 @@ impl Failure {
         &self.0.error
     }
 
+    /// What may help.
+    pub(crate) fn hints(&self) -> impl Iterator<Item = &str> {
+        self.0.hints.iter().map(String::as_str)
+    }
+
     /// Whether nothing is known that may help.
     pub(crate) fn is_without_hints(&self) -> bool {
         self.0.hints.is_empty()

@@ -12,6 +12,7 @@
 //! - `report`: rows of fields, as `info -c` and dmstats show them; `units`: sizes.
 //! - `daemon`: holds an engine, answers on a control socket, keeps a journal.
 //! - [`export`]: block protocols over an engine's devices.
+//! - `ublk`: an engine's device as a block device of Linux, with a name.
 //! - `quickstart`: the guided tour.
 //!
 //! Without the feature `cli`, there are the exports alone.
@@ -48,6 +49,19 @@ mod runtime;
 mod stack;
 #[cfg(feature = "cli")]
 mod stats;
+#[cfg(feature = "cli")]
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
+    )),
+    path = "no_ublk.rs"
+)]
+mod ublk;
 #[cfg(feature = "cli")]
 mod udev;
 #[cfg(feature = "cli")]

@@ -12,6 +12,7 @@ fn missing_device_is_4_with_the_nearest_name() {
     home.ok(&["create", "vol0", "--notable"]);
     for verb in [
         "info", "table", "status", "deps", "suspend", "resume", "clear", "remove", "export",
+        "attach", "detach",
     ] {
         let stderr = home.fails(4, &[verb, "vol1"]);
         assert!(

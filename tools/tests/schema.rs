@@ -144,6 +144,8 @@ const LINES: &[&str] = &[
     "doctor",
     "splitname vg-lv",
     "export top",
+    "attach top nope",
+    "detach top nope",
     "daemon --status",
     "explain top",
     "explain --target striped",

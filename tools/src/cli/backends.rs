@@ -39,12 +39,11 @@ fn netbsd() -> Connected {
 }
 
 fn connected(backend: impl Backend + 'static) -> Connected {
-    Connected::new(
-        backend,
-        "a test's".into(),
-        Place::Daemon(None),
-        Layers::default(),
-    )
+    connected_at(backend, Place::Daemon(None))
+}
+
+fn connected_at(backend: impl Backend + 'static, place: Place) -> Connected {
+    Connected::new(backend, "a test's".into(), place, Layers::default())
 }
 
 /// How a verb ends.
@@ -218,5 +217,28 @@ fn what_netbsd_lacks_is_said_in_a_line_with_what_there_is_instead() {
             Done => assert_eq!(said, [""; 0], "{line}"),
             Lacks(what, instead) => assert_eq!(said, [*what, *instead], "{line}"),
         }
+    }
+}
+
+#[test]
+fn attach_is_the_daemons_alone() {
+    let device = "create a --table|0 8 zero";
+    let (of_kernel, of_none) = (Place::Kernel, Place::Daemon(None));
+    for (place, lines) in [
+        (
+            of_kernel,
+            &[
+                "dmctl: attach a: a kernel's devices are block devices already",
+                "hint: /dev/mapper/a is this one",
+            ][..],
+        ),
+        (
+            of_none,
+            &["dmctl: attach a: this driver's devices can not be attached"],
+        ),
+    ] {
+        let mut connected = Some(connected_at(Engine::new(), place));
+        assert_eq!(said(device, &mut connected), [""; 0]);
+        assert_eq!(said("attach a", &mut connected), lines);
     }
 }

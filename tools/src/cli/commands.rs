@@ -7,11 +7,12 @@ use crate::output::Answer;
 
 use super::session::Session;
 use super::{
-    apply, check, clear, completions, create, daemon, deps, doctor, explain, export, graph, info,
-    integrity, label, load, ls, luks, man, mangle, measure, message, mknodes, plist, quickstart,
-    remove, remove_all, rename, resume, run, save, setgeometry, splitname, stats, status, suspend,
-    table, target_version, targets, top, tree, udevcomplete, udevcomplete_all, udevcookies,
-    udevcreatecookie, udevflags, udevreleasecookie, verity, version, wait, watch, wipe_table,
+    apply, attach, check, clear, completions, create, daemon, deps, detach, doctor, explain,
+    export, graph, info, integrity, label, load, ls, luks, man, mangle, measure, message, mknodes,
+    plist, quickstart, remove, remove_all, rename, resume, run, save, setgeometry, splitname,
+    stats, status, suspend, table, target_version, targets, top, tree, udevcomplete,
+    udevcomplete_all, udevcookies, udevcreatecookie, udevflags, udevreleasecookie, verity, version,
+    wait, watch, wipe_table,
 };
 
 /// A verb.
@@ -165,6 +166,12 @@ pub(super) const COMMANDS: &[Verb] = &[
         "Say what each word of a table or a status means",
     ),
     verb::<export::Export>("export", &[], "Print the NBD URI of a device"),
+    verb::<attach::Attach>(
+        "attach",
+        &[],
+        "Make the daemon's devices block devices of Linux, through ublk",
+    ),
+    verb::<detach::Detach>("detach", &[], "End the block devices that attach made"),
     verb::<label::Label>(
         "label",
         &[],

@@ -3,11 +3,11 @@
 use clap::Args;
 use dm_core::error::ErrorKind;
 
-use crate::daemon::order::{DaemonStatus, Order};
+use crate::daemon::order::{AttachedAs, DaemonStatus, InUse, Order};
 use crate::daemon::{Start, serve, start};
 use crate::failure::Failure;
 use crate::output::escape::printable;
-use crate::output::{Answer, talk};
+use crate::output::{Answer, json, talk};
 use crate::runtime::RuntimeDir;
 
 use super::commands::Run;
@@ -22,9 +22,13 @@ pub(super) struct Daemon {
     /// Make the devices in the journal again
     #[arg(long, conflicts_with_all = ["stop", "status"])]
     restore: bool,
-    /// End the daemon, and with it its devices; the journal stays
+    /// End the daemon, and with it its devices; the journal stays. Refused while a device that is
+    /// attached is mounted, or claimed otherwise
     #[arg(long, conflicts_with = "status")]
     stop: bool,
+    /// With --stop: also then; its block device stays, and holds its requests until --restore
+    #[arg(long, requires = "stop")]
+    hold: bool,
     /// Show how the daemon is
     #[arg(long)]
     status: bool,
@@ -50,7 +54,13 @@ impl Run for Daemon {
             Start::Empty
         };
         match self {
-            Daemon { stop: true, .. } => stop(session, &dir),
+            Daemon { stop: true, .. } => {
+                let in_use = match self.hold {
+                    true => InUse::Force,
+                    false => InUse::Refuse,
+                };
+                stop(session, &dir, in_use)
+            }
             Daemon { status: true, .. } => status(&dir, answer),
             Daemon {
                 foreground: true, ..
@@ -71,8 +81,8 @@ impl Run for Daemon {
 }
 
 /// Ends the daemon; that there is none is as good.
-fn stop(session: &Session, dir: &RuntimeDir) -> Result<(), Failure> {
-    match start::stop(dir)? {
+fn stop(session: &Session, dir: &RuntimeDir, in_use: InUse) -> Result<(), Failure> {
+    match start::stop(dir, in_use)? {
         Some(status) => session.note(|| format!("the daemon with pid {} ended", status.pid)),
         None => session.note(|| format!("no daemon runs in {}", dir.path().display())),
     }
@@ -94,6 +104,7 @@ fn describe(dir: &RuntimeDir, status: &DaemonStatus, answer: &mut Answer) {
         version,
         devices,
         restored,
+        attached,
         problems,
     } = status;
     let (control, nbd) = (dir.control(), dir.nbd());
@@ -107,6 +118,9 @@ fn describe(dir: &RuntimeDir, status: &DaemonStatus, answer: &mut Answer) {
         control.display(),
         nbd.display(),
     );
+    for AttachedAs { path, node, .. } in attached {
+        answer.text += &format!("Attached:          {} ({node})\n", printable(path));
+    }
     for problem in problems {
         answer.text += &format!("Problem:           {}\n", printable(problem));
     }
@@ -114,6 +128,10 @@ fn describe(dir: &RuntimeDir, status: &DaemonStatus, answer: &mut Answer) {
     answer.field("version", version.as_str());
     answer.field("devices", *devices);
     answer.field("restored", *restored);
+    answer.field(
+        "attached",
+        attached.iter().map(json::attached).collect::<Vec<_>>(),
+    );
     answer.field("problems", problems.clone());
     answer.field("control", control.to_string_lossy());
     answer.field("nbd", nbd.to_string_lossy());

@@ -36,7 +36,7 @@ impl Run for Export {
             .info(id.clone(), Slot::Active)
             .map_err(|error| session.explain(error, &id))?;
         let about = |failure: Failure| failure.about("export", Some(id.to_string()));
-        let Place::Daemon(Some(socket)) = session.place()? else {
+        let Place::Daemon(Some(sockets)) = session.place()? else {
             let failure =
                 Failure::because(ErrorKind::Unsupported, "this driver exports no devices");
             return Err(about(failure));
@@ -49,7 +49,7 @@ impl Run for Export {
             Some(port) => ExportName::labelled(info.name.clone(), port),
             None => ExportName::plain(info.name.clone()),
         };
-        let uri = nbd::uri(socket, name);
+        let uri = nbd::uri(&sockets.nbd, name);
         answer.text = format!("{uri}\n");
         answer.field("name", info.name.as_str());
         answer.field("uri", uri);

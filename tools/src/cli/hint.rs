@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dm_core::command::Slot;
+use dm_core::command::{DeviceInfo, Slot};
 use dm_core::devid::DevId;
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::table::{TableError, TableLine};
@@ -10,6 +10,7 @@ use dm_core::typed::{self, Checker};
 
 use crate::backend::Place;
 use crate::daemon::journal;
+use crate::daemon::order::{AttachedAs, Order};
 use crate::failure::Failure;
 use crate::nearest::nearest;
 use crate::runtime::RuntimeDir;
@@ -158,10 +159,23 @@ impl Session {
         has(&before).then(|| format!("its table before is in {}", before.display()))
     }
 
+    /// Where a device is attached, if it is.
+    fn attached(&self, device: &DeviceInfo) -> Option<AttachedAs> {
+        let Ok(Place::Daemon(Some(sockets))) = self.place() else {
+            return None;
+        };
+        let status = Order::Status.send(&sockets.control).ok()??;
+        let mut attached = status.attached.into_iter();
+        attached.find(|attached| attached.name == device.name.as_str())
+    }
+
     /// Who uses a device that is busy.
     fn holders(&self, device: &DevId) -> Option<String> {
         let dm = self.dm().ok()?;
         let info = dm.info(device.clone(), Slot::Active).ok()?;
+        if let Some(AttachedAs { name, node, .. }) = self.attached(&info) {
+            return Some(format!("it is attached as {node}: dmctl detach {name}"));
+        }
         let stands_on_it = |name: &DevId| {
             [Slot::Active, Slot::Inactive].into_iter().any(|slot| {
                 let deps = dm.deps(name.clone(), slot).unwrap_or_default();

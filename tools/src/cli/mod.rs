@@ -7,6 +7,7 @@
 //! with `--json` into the document on stdout as `error` too, so that a program reads one place.
 
 mod apply;
+mod attach;
 #[cfg(test)]
 mod backends;
 mod check;
@@ -20,6 +21,7 @@ mod create;
 mod daemon;
 mod deps;
 mod description;
+mod detach;
 mod devices;
 mod dmsetup;
 mod doctor;

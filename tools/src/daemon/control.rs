@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use dm_core::engine::Cancel;
 use dm_proto::frame::{FRAME_MAX, read_frame, write_frame};
+use dm_proto::proplib::write_dictionary;
 use dm_proto::server::Server;
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
+use crate::failure::Failure;
+
 use super::hub::Hub;
-use super::order::{DaemonStatus, Order};
+use super::order::{DaemonStatus, InUse, Order, write_failure};
 use super::{CONNECTIONS_MAX, QUEUE_MAX, lock_state};
 
 /// How long the commands under way get at the end.
@@ -32,7 +35,7 @@ pub(super) struct Control {
 
 /// What its threads share.
 struct Shared {
-    hub: Hub,
+    hub: Arc<Hub>,
     /// Answers in both dialects; NetBSD's has devices of its own.
     server: Server,
     /// What a status starts from.
@@ -60,7 +63,7 @@ struct Connection {
 impl Control {
     /// Answers on `listener` from now on. An order to stop goes to `stop`.
     pub(super) fn start(
-        hub: Hub,
+        hub: Arc<Hub>,
         status: DaemonStatus,
         listener: UnixListener,
         stop: Sender<()>,
@@ -207,9 +210,15 @@ impl Shared {
         // However this ends, a panic included, the reader must not wait for more.
         let _end = EndRead(stream);
         for request in requests {
+            let mut ends = false;
             // It may hold a table with keys, as the request may.
             let reply = Zeroizing::new(match Order::read(&request) {
-                Some(order) => self.obey(order),
+                Some(order) => {
+                    let stop = matches!(order, Order::Stop(_));
+                    let obeyed = self.obey(order);
+                    ends = stop && obeyed.is_ok();
+                    obeyed.unwrap_or_else(|failure| write_failure(&failure))
+                }
                 None => self
                     .server
                     .respond(&request, &|command| self.hub.call(command, cancel)),
@@ -219,24 +228,36 @@ impl Shared {
                 debug!("a reply was not wanted: {error}");
                 return;
             }
-            if Order::read(&request) == Some(Order::Stop) {
+            if ends {
                 // The daemon ends already if nobody listens.
                 let _ = self.stop.send(());
             }
         }
     }
 
-    fn obey(&self, order: Order) -> Vec<u8> {
+    /// Obeys an order, and writes what there is to say.
+    fn obey(&self, order: Order) -> Result<Vec<u8>, Failure> {
         debug!("order: {order:?}");
+        match order {
+            Order::Attach(name) => {
+                let attached = self.hub.attach(&name)?;
+                return Ok(write_dictionary(&attached.write()));
+            }
+            Order::Detach(name, in_use) => self.hub.detach(&name, in_use)?,
+            Order::Stop(InUse::Refuse) => self.hub.refuse_if_used()?,
+            Order::Stop(InUse::Force) | Order::Status => {}
+        }
         let dm = dm_core::client::Dm::new(self.hub.engine().clone());
         let devices = dm.list().map(|list| list.len()).unwrap_or_default();
         let devices = u32::try_from(devices).unwrap_or(u32::MAX);
         let mut status = DaemonStatus {
             devices,
+            attached: self.hub.attached_as(),
             ..self.status.clone()
         };
         status.problems.extend(self.hub.problem());
-        status.write()
+        status.problems.extend(self.hub.attached_problems());
+        Ok(status.write())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The engine with its journal: what all connections share.
 
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use dm_core::command::{Command, Reply};
 use dm_core::engine::{Cancel, Engine};
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::runtime::RuntimeDir;
 
+use super::attached::Attached;
 use super::saved::Saved;
 use super::{journal, lock_state};
 
@@ -18,6 +19,8 @@ use super::{journal, lock_state};
 pub(super) struct Hub {
     engine: Engine,
     dir: RuntimeDir,
+    /// Which devices are block devices of this system's.
+    pub(super) attached: Attached,
     /// Counts changing commands that are done.
     changes: AtomicU64,
     written: Mutex<Written>,
@@ -48,6 +51,7 @@ impl Hub {
         Hub {
             engine,
             dir,
+            attached: Attached::default(),
             changes: AtomicU64::new(0),
             written: Mutex::new(written),
         }
@@ -59,10 +63,18 @@ impl Hub {
     }
 
     /// Obeys a command, and writes the journal if it may have changed something.
-    pub(super) fn call(&self, command: Command, cancel: &Cancel) -> Result<Reply, DmError> {
+    pub(super) fn call(
+        self: &Arc<Self>,
+        command: Command,
+        cancel: &Cancel,
+    ) -> Result<Reply, DmError> {
         let changes = command.changes();
+        if let Err(error) = self.check_name(&command) {
+            return Err(error.about(command.verb(), command.device()));
+        }
         let reply = self.engine.call_with(command, cancel);
         if changes {
+            self.follow();
             self.record();
         }
         reply
@@ -95,7 +107,8 @@ impl Hub {
     }
 
     fn write(&self, written: &mut Written) -> Result<(), String> {
-        let devices = Saved::all_of(&self.engine).map_err(|error| error.report())?;
+        let devices =
+            Saved::all_of(&self.engine, &self.attached.blocks()).map_err(|error| error.report())?;
         let text = journal::text(&devices);
         if text == written.text {
             return Ok(());
@@ -123,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn create(hub: &Hub, name: &str) {
+    fn create(hub: &Arc<Hub>, name: &str) {
         let create = Create::new(DmName::new(name).unwrap());
         hub.call(Command::Create(create), &Cancel::new()).unwrap();
     }
@@ -132,7 +145,7 @@ mod tests {
     fn change_is_in_the_journal_when_it_is_answered() {
         let temp = tempfile::tempdir().unwrap();
         let dir = RuntimeDir::new(temp.path()).unwrap();
-        let hub = Hub::new(Engine::new(), dir.clone());
+        let hub = Arc::new(Hub::new(Engine::new(), dir.clone()));
         create(&hub, "a");
         assert_eq!(journal::names(&dir.journal()).unwrap(), ["a"]);
         create(&hub, "b");
@@ -143,8 +156,8 @@ mod tests {
     fn journal_of_the_daemon_before_is_kept_until_the_first_change_and_put_aside_then() {
         let temp = tempfile::tempdir().unwrap();
         let dir = RuntimeDir::new(temp.path()).unwrap();
-        create(&Hub::new(Engine::new(), dir.clone()), "old");
-        let hub = Hub::new(Engine::new(), dir.clone());
+        create(&Arc::new(Hub::new(Engine::new(), dir.clone())), "old");
+        let hub = Arc::new(Hub::new(Engine::new(), dir.clone()));
         hub.call(Command::List(ListFilter::ALL), &Cancel::new())
             .unwrap();
         assert_eq!(journal::names(&dir.journal()).unwrap(), ["old"]);

@@ -82,6 +82,7 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
 mod tests {
     use dm_core::component::TableMode;
 
+    use super::super::attached::Block;
     use super::*;
 
     fn device() -> Saved {
@@ -95,6 +96,11 @@ mod tests {
             keyed: false,
             active: vec!["0 8 zero".into()],
             inactive: Vec::new(),
+            block: Some(Block {
+                number: 7,
+                mark: u64::MAX,
+            }),
+            deferred: true,
         }
     }
 
@@ -108,6 +114,8 @@ mod tests {
             Saved {
                 uuid: None,
                 name: "other".into(),
+                block: None,
+                deferred: false,
                 ..device()
             },
         ];

@@ -4,6 +4,7 @@
 //! - [`start`]: a client finds the daemon, or starts it; two at once start one.
 //! - [`serve`]: the daemon's life, from the lock to the last reply.
 //! - `control`: connections, a reader and an executor each, so that a client's death ends its wait.
+//! - `attach`, `attached`: devices that are block devices of this system's, and their states.
 //! - `hub`: the engine and its journal; [`journal`] the file, `saved` what it holds, `restore` the
 //!   way back.
 //! - [`order`]: what a client may ask of the daemon itself.
@@ -13,6 +14,8 @@
 //! that is sent to the socket by mistake reads as a length beyond it, and is refused at its first
 //! four bytes.
 
+mod attach;
+mod attached;
 mod control;
 mod hub;
 mod lock;

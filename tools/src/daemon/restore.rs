@@ -25,29 +25,29 @@ pub(super) struct Restored {
 /// All are made first. Then tables are loaded, round by round, for as long as a round gets further:
 /// a table that stands on another device can be loaded once that one has its own. A keyed device
 /// stays suspended without a table.
-pub(super) fn restore(engine: &Engine, devices: Vec<Saved>) -> Restored {
+pub(super) fn restore(engine: &Engine, devices: &[Saved]) -> Restored {
     let dm = Dm::new(engine.clone());
     let mut restored = Restored::default();
     let mut waiting = Vec::new();
     for saved in devices {
-        match create(&dm, &saved) {
+        match create(&dm, saved) {
             Ok(()) if saved.keyed => {
                 let suspended =
-                    name(&saved).and_then(|name| dm.suspend(name, SuspendOptions::default()));
-                restored.note(&saved, suspended.map(drop));
+                    name(saved).and_then(|name| dm.suspend(name, SuspendOptions::default()));
+                restored.note(saved, suspended.map(drop));
                 restored
                     .problems
                     .push(format!("{}: suspended until its key is loaded", saved.name));
             }
             Ok(()) => waiting.push(saved),
-            Err(error) => restored.note(&saved, Err(error)),
+            Err(error) => restored.note(saved, Err(error)),
         }
     }
     while !waiting.is_empty() {
         let (mut left, mut errors) = (Vec::new(), Vec::new());
         let before = waiting.len();
         for saved in waiting {
-            match activate(&dm, &saved) {
+            match activate(&dm, saved) {
                 Ok(()) => restored.devices += 1,
                 Err(error) => {
                     errors.push((saved.name.clone(), error));
@@ -123,6 +123,8 @@ fn name(saved: &Saved) -> Result<DmName, DmError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn saved(name: &str, minor: u32, active: &str) -> Saved {
@@ -148,13 +150,13 @@ mod tests {
         ];
         let engine = Engine::new();
         assert_eq!(
-            restore(&engine, all.clone()),
+            restore(&engine, &all),
             Restored {
                 devices: 3,
                 problems: Vec::new()
             }
         );
-        let mut again = Saved::all_of(&engine).unwrap();
+        let mut again = Saved::all_of(&engine, &BTreeMap::new()).unwrap();
         again.sort_by_key(|saved| saved.minor);
         assert_eq!(
             again.iter().map(|saved| &saved.name).collect::<Vec<_>>(),
@@ -169,7 +171,7 @@ mod tests {
             saved("lost", 0, "0 8 linear /nowhere/disk.img 0"),
             saved("good", 1, "0 8 zero"),
         ];
-        let restored = restore(&Engine::new(), all);
+        let restored = restore(&Engine::new(), &all);
         assert_eq!(restored.devices, 1);
         assert_eq!(restored.problems.len(), 1);
         assert!(
@@ -185,12 +187,12 @@ mod tests {
             ..saved("secret", 0, "0 8 crypt aes - 0 /dev/sda 0")
         };
         let engine = Engine::new();
-        let restored = restore(&engine, vec![keyed]);
+        let restored = restore(&engine, &[keyed]);
         assert_eq!(
             restored.problems,
             ["secret: suspended until its key is loaded"]
         );
-        let now = Saved::all_of(&engine).unwrap().remove(0);
+        let now = Saved::all_of(&engine, &BTreeMap::new()).unwrap().remove(0);
         assert!(now.suspended && now.active.is_empty());
     }
 }

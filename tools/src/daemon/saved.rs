@@ -1,5 +1,7 @@
 //! A device as the journal keeps it.
 
+use std::collections::BTreeMap;
+
 use dm_core::command::{Command, DeviceEntry, ListFilter, Reply, Slot};
 use dm_core::component::TableMode;
 use dm_core::devid::DevId;
@@ -11,6 +13,8 @@ use dm_proto::proplib::{Dictionary, Value};
 use zeroize::Zeroize;
 
 use crate::keys::Masked;
+
+use super::attached::Block;
 
 /// What is needed to make a device again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +37,19 @@ pub(super) struct Saved {
     pub(super) active: Vec<String>,
     /// Its inactive table; empty for none.
     pub(super) inactive: Vec<String>,
+    /// Its block device.
+    pub(super) block: Option<Block>,
+    /// It goes with its last user, which is its block device.
+    pub(super) deferred: bool,
 }
 
 impl Saved {
-    /// The devices of an engine, but for those that go with their last user.
-    pub(super) fn all_of(engine: &Engine) -> Result<Vec<Saved>, DmError> {
+    /// The devices of an engine, but for those that go with their last user, unless that is their
+    /// block device, of which others have the users.
+    pub(super) fn all_of(
+        engine: &Engine,
+        blocks: &BTreeMap<u32, Block>,
+    ) -> Result<Vec<Saved>, DmError> {
         let Reply::Devices(entries) =
             engine.call_with(Command::List(ListFilter::ALL), &Cancel::new())?
         else {
@@ -45,7 +57,8 @@ impl Saved {
         };
         let mut all = Vec::with_capacity(entries.len());
         for entry in entries {
-            match Saved::of(engine, &entry) {
+            let block = blocks.get(&entry.number.minor).copied();
+            match Saved::of(engine, &entry, block) {
                 Ok(saved) => all.extend(saved),
                 // It went since the list was made; that is another command's change.
                 Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -55,10 +68,15 @@ impl Saved {
         Ok(all)
     }
 
-    fn of(engine: &Engine, entry: &DeviceEntry) -> Result<Option<Saved>, DmError> {
+    fn of(
+        engine: &Engine,
+        entry: &DeviceEntry,
+        block: Option<Block>,
+    ) -> Result<Option<Saved>, DmError> {
         let device = DevId::from(entry.number);
         let mut saved = Saved {
             minor: entry.number.minor,
+            block,
             ..Saved::default()
         };
         for slot in [Slot::Active, Slot::Inactive] {
@@ -71,7 +89,8 @@ impl Saved {
             };
             let masked = saved.mask(&lines);
             lines.iter_mut().for_each(|line| line.params.zeroize());
-            if info.flags.contains(DeviceFlags::DEFERRED_REMOVE) {
+            saved.deferred = info.flags.contains(DeviceFlags::DEFERRED_REMOVE);
+            if saved.deferred && block.is_none() {
                 return Ok(None);
             }
             let mode = match info.flags.contains(DeviceFlags::READ_ONLY) {
@@ -118,6 +137,11 @@ impl Saved {
         if let Some(uuid) = &self.uuid {
             dictionary.set("uuid", uuid.as_str());
         }
+        if let Some(block) = self.block {
+            let mut ublk = Dictionary::new();
+            ublk.set("number", block.number).set("mark", block.mark);
+            dictionary.set("ublk", ublk).set("deferred", self.deferred);
+        }
         dictionary
     }
 
@@ -148,6 +172,13 @@ impl Saved {
             keyed: flag("keyed"),
             active: lines("active")?,
             inactive: lines("inactive")?,
+            block: dictionary.dict("ublk").and_then(|ublk| {
+                Some(Block {
+                    number: ublk.uint32("number")?,
+                    mark: ublk.uint64("mark")?,
+                })
+            }),
+            deferred: flag("deferred"),
         })
     }
 }

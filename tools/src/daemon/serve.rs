@@ -22,7 +22,9 @@ use crate::export::nbd;
 use crate::export::tls::Connector;
 use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
+use crate::ublk;
 
+use super::attach::Unused;
 use super::control::Control;
 use super::hub::Hub;
 use super::lock::DaemonLock;
@@ -73,6 +75,7 @@ pub(crate) fn serve(dir: &RuntimeDir, start: Start) -> Result<(), Failure> {
         ));
     };
     log::init();
+    ublk::serve_from_here();
     let failed = |what: &'static str| {
         let path = dir.path().to_owned();
         move |error: io::Error| Failure::io(what, &path, &error)
@@ -80,34 +83,34 @@ pub(crate) fn serve(dir: &RuntimeDir, start: Start) -> Result<(), Failure> {
     let signals = Signals::new([SIGINT, SIGTERM]).map_err(failed("watch for signals in"))?;
     let engine = Engine::new();
     engine.set_secure(Arc::new(Connector));
+    let hub = Arc::new(Hub::new(engine.clone(), dir.clone()));
     let restored = match start {
-        Start::Empty => Restored::default(),
+        Start::Empty => empty(dir),
         Start::Restore => {
             let path = dir.journal();
             let saved = journal::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
-            restore(&engine, saved)
+            let restored = restore(&engine, &saved);
+            hub.restore_attached(&saved);
+            hub.record();
+            restored
         }
     };
     for problem in &restored.problems {
         warn!("{problem}");
     }
-    let hub = Hub::new(engine.clone(), dir.clone());
-    if start == Start::Restore {
-        hub.record();
-    }
     let status = DaemonStatus {
         pid: process::id(),
         version: env!("CARGO_PKG_VERSION").into(),
-        devices: 0,
         restored: u32::try_from(restored.devices).unwrap_or(u32::MAX),
         problems: restored.problems,
+        ..DaemonStatus::default()
     };
     // The control socket comes last: who can connect to it finds all the rest.
     let exports = nbd::Server::start(engine.clone(), bind(&dir.nbd())?)
         .map_err(failed("start a thread for"))?;
     let (stop, stopped) = mpsc::channel();
     forward(signals, stop.clone()).map_err(failed("watch for signals in"))?;
-    let control = Control::start(hub, status, bind(&dir.control())?, stop)
+    let control = Control::start(hub.clone(), status, bind(&dir.control())?, stop)
         .map_err(failed("start a thread for"))?;
     info!("ready in {}, pid {}", dir.path().display(), process::id());
     // The senders live in threads that do not end; an error would mean the same as a word.
@@ -117,10 +120,31 @@ pub(crate) fn serve(dir: &RuntimeDir, start: Start) -> Result<(), Failure> {
     unlink(&dir.control());
     control.stop();
     unlink(&dir.nbd());
-    end_exports(exports, &engine).map_err(failed("start a thread for"))?;
+    let unused = hub.leave_used();
+    end_exports(exports, unused, &engine).map_err(failed("start a thread for"))?;
     info!("stopped");
     drop(lock);
     Ok(())
+}
+
+/// What there is to say of a daemon that starts without devices: block devices of the one before are
+/// not ended by that.
+fn empty(dir: &RuntimeDir) -> Restored {
+    let saved = journal::read(&dir.journal()).unwrap_or_default();
+    let left = saved.iter().filter_map(|saved| {
+        let block = saved.block?;
+        ublk::is_there(block.number, block.mark).then(|| {
+            format!(
+                "{}: /dev/ublkb{} of the daemon before holds its requests: dmctl daemon --stop, then \
+                 dmctl daemon --restore",
+                saved.name, block.number
+            )
+        })
+    });
+    Restored {
+        problems: left.collect(),
+        ..Restored::default()
+    }
 }
 
 /// Listens on `path`, in the place of a socket that a daemon left behind.
@@ -153,12 +177,17 @@ fn forward(mut signals: Signals, stop: mpsc::Sender<()>) -> io::Result<()> {
         .map(drop)
 }
 
-/// Ends the exports, with an answer to what is under way. A suspended device gives none, and nobody
-/// can resume it any more: what it holds fails.
-fn end_exports(exports: nbd::Server, engine: &Engine) -> io::Result<()> {
+/// Ends the exports, and the block devices that nobody uses, with an answer to what is under way. A
+/// suspended device gives none, and nobody can resume it any more: what it holds fails.
+fn end_exports(exports: nbd::Server, unused: Vec<Unused>, engine: &Engine) -> io::Result<()> {
     let (done, ended) = mpsc::channel();
     let end = move || {
-        exports.stop();
+        thread::scope(|scope| {
+            for unused in unused {
+                scope.spawn(|| unused.end());
+            }
+            exports.stop();
+        });
         // The other side may have gone on without.
         let _ = done.send(());
     };

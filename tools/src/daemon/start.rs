@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::runtime::RuntimeDir;
 
 use super::lock::DaemonLock;
-use super::order::{DaemonStatus, Order};
+use super::order::{DaemonStatus, InUse, Order};
 use super::{Start, log};
 
 /// How long a daemon may take until it listens. A restore of large tables takes its time.
@@ -66,12 +66,15 @@ pub(crate) fn start(dir: &RuntimeDir, how: Start) -> Result<(UnixStream, DaemonS
 }
 
 /// Ends the daemon in `dir`, and waits for its end; `None` if there is none.
-pub(crate) fn stop(dir: &RuntimeDir) -> Result<Option<DaemonStatus>, Failure> {
+///
+/// # Errors
+/// It refuses while a block device of its is in use, unless that is to be left waiting.
+pub(crate) fn stop(dir: &RuntimeDir, in_use: InUse) -> Result<Option<DaemonStatus>, Failure> {
     if !dir.path().exists() {
         return Ok(None);
     }
     dir.check()?;
-    let ended = Order::Stop.send(&dir.control())?;
+    let ended = Order::Stop(in_use).send(&dir.control())?;
     if DaemonLock::wait_free(dir, STOP_LIMIT)? {
         return Ok(ended);
     }

@@ -7,6 +7,8 @@ use dm_core::typed::{Reader, kind};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::daemon::order::AttachedAs;
+
 /// A device.
 pub(crate) fn info(info: &DeviceInfo) -> Value {
     let has = |flag| info.flags.contains(flag);
@@ -24,6 +26,14 @@ pub(crate) fn info(info: &DeviceInfo) -> Value {
         "event": info.event,
         "targets": info.target_count,
     })
+}
+
+/// A device that is a block device.
+pub(crate) fn attached(attached: &AttachedAs) -> Value {
+    let AttachedAs {
+        name, path, node, ..
+    } = attached;
+    json!({ "name": name, "path": path, "node": node })
 }
 
 /// A device's table, with what it stands on.

@@ -211,6 +211,8 @@ pub(super) const ROWS: &[Row] = &[
         "quickstart",
         Would(&["would make two images", "would take all of it away again"]),
     ),
+    ("attach b", Would(&["would attach b"])),
+    ("detach b", Would(&["would detach b"])),
     ("daemon", Would(&["would start the daemon"])),
     ("daemon --stop", Would(&["would end the daemon"])),
     ("daemon --status", AsAlways),

@@ -91,9 +91,7 @@ pub(crate) fn kernel_nbd_reads_what_it_wrote() -> Result<(), String> {
 /// A block device of the ublk driver's keeps what is written to it, also when its server is killed
 /// in the midst and another one comes, and goes with its server's orderly end.
 pub(crate) fn ublk_device_outlives_its_server() -> Result<(), String> {
-    if !Path::new("/dev/ublk-control").exists() {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        println!("SKIPPED: Linux {} has no ublk driver", release.trim());
+    if !has_ublk() {
         return Ok(());
     }
     let (words, node) = (["--ublk=0"], "/dev/mapper/disk");
@@ -154,6 +152,16 @@ pub(crate) fn ublk_device_outlives_its_server() -> Result<(), String> {
     )
 }
 
+/// Whether the kernel has the driver; if not, says so.
+pub(crate) fn has_ublk() -> bool {
+    if Path::new("/dev/ublk-control").exists() {
+        return true;
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("SKIPPED: Linux {} has no ublk driver", release.trim());
+    false
+}
+
 fn use_device() -> Result<(), String> {
     let size = fs::read_to_string("/sys/block/nbd0/size").map_err(|error| error.to_string())?;
     equal("the size", size.trim(), &(SIZE / 512).to_string())?;
@@ -182,7 +190,7 @@ fn holds(byte: u8) -> Result<(), String> {
 }
 
 /// A file system keeps its files when it is mounted anew, and has no fault then.
-fn keep_files(node: &str) -> Result<(), String> {
+pub(crate) fn keep_files(node: &str) -> Result<(), String> {
     let (folder, file) = ("/run/mounted", "/run/mounted/file");
     let failed = |error: std::io::Error| format!("{file}: {error}");
     fs::create_dir_all(folder).map_err(failed)?;

@@ -14,6 +14,7 @@ use dm_tests::guest::protocol::{Message, Request};
 #[allow(dead_code)] // Its own main.
 #[path = "../../../../tools/examples/any_driver.rs"]
 mod any_driver;
+mod attached;
 mod beside_dmsetup;
 mod churn;
 mod counts;
@@ -200,6 +201,14 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "ublk_device_outlives_its_server",
         exports::ublk_device_outlives_its_server,
+    ),
+    (
+        "ublk_device_outlives_its_daemon",
+        attached::device_outlives_its_daemon,
+    ),
+    (
+        "ublk_keyed_device_is_adopted_with_its_key",
+        attached::keyed_device_is_adopted_with_its_key,
     ),
     ("scripts_agree", scenarios::scripts_agree),
     ("random_scripts_agree", scenarios::random_scripts_agree),

@@ -12,6 +12,7 @@ const FOR_TWO: &[&str] = &[
     "threads_share_a_handle",
     "kernel_nbd_reads_what_it_wrote",
     "ublk_device_outlives_its_server",
+    "ublk_device_outlives_its_daemon",
 ];
 
 /// Whether a check needs both processors; what is measured has them, as it would elsewhere.

@@ -1,18 +1,6 @@
 //! `dmctl run`.
 
 mod nbd;
-#[cfg_attr(
-    not(all(
-        target_os = "linux",
-        any(
-            target_arch = "x86_64",
-            target_arch = "aarch64",
-            target_arch = "riscv64"
-        )
-    )),
-    path = "no_ublk.rs"
-)]
-mod ublk;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +20,7 @@ use crate::export::tls::Connector;
 use crate::failure::Failure;
 use crate::keys;
 use crate::output::{Answer, json, talk};
+use crate::ublk::{self, NamedUblk, Wanted};
 
 use super::check;
 use super::commands;
@@ -68,7 +57,7 @@ pub(super) struct Run {
 /// What is served.
 enum Served {
     Export(nbd::Export),
-    Device(Box<ublk::NamedUblk>),
+    Device(Box<NamedUblk>),
 }
 
 impl commands::Run for Run {
@@ -76,6 +65,9 @@ impl commands::Run for Run {
         let name = name(&self.name)?;
         let id = DevId::from(name.clone());
         let table = self.source.read(&id)?;
+        if self.ublk.is_some() {
+            ublk::serve_from_here();
+        }
         let engine = Engine::new();
         engine.set_secure(Arc::new(Connector));
         if self.direct {
@@ -166,7 +158,8 @@ impl Run {
     fn serve(&self, engine: Engine, name: &DmName) -> Result<Served, Failure> {
         match self.ublk {
             Some(number) => {
-                let device = ublk::NamedUblk::start(&engine, name, number)?;
+                let wanted = number.map_or(Wanted::Any, Wanted::Numbered);
+                let device = NamedUblk::start(&engine, &name.clone().into(), wanted)?;
                 Ok(Served::Device(Box::new(device)))
             }
             None => self.nbd.start(engine, name).map(Served::Export),
@@ -195,7 +188,7 @@ impl Served {
     fn stop(self) -> Result<(), Failure> {
         match self {
             Served::Export(export) => export.stop(),
-            Served::Device(device) => device.stop(),
+            Served::Device(device) => device.stop(None),
         }
     }
 }

@@ -23,6 +23,10 @@ pub(super) mod control {
     pub(crate) const GET_PARAMS: u32 = number(READ, 0x09);
     pub(crate) const START_USER_RECOVERY: u32 = number(BOTH, 0x10);
     pub(crate) const END_USER_RECOVERY: u32 = number(BOTH, 0x11);
+    /// Linux 6.9 or later.
+    pub(crate) const DEL_DEV_ASYNC: u32 = number(READ, 0x14);
+    /// Linux 6.16 or later.
+    pub(crate) const UPDATE_SIZE: u32 = number(BOTH, 0x15);
 }
 
 /// What a queue is told: `_IOWR('u', number, 16)`.
@@ -39,6 +43,8 @@ pub(super) const INFO_BYTES: usize = 64;
 pub(super) const PARAMS_BYTES: usize = PARAMS_LENGTH as usize;
 const PARAMS_LENGTH: u32 = 60;
 
+/// The state of a device that was not begun, or was ended.
+pub(super) const DEAD: u16 = 0;
 /// The state of a device whose server is gone.
 pub(super) const QUIESCED: u16 = 2;
 
@@ -49,6 +55,8 @@ bitflags! {
         const USER_RECOVERY = 1 << 3;
         const USER_RECOVERY_REISSUE = 1 << 4;
         const CMD_IOCTL_ENCODE = 1 << 6;
+        /// Of the drivers that have it; others take it away.
+        const UPDATE_SIZE = 1 << 10;
     }
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +122,8 @@ pub(super) struct Info {
     /// Who serves it, or did; -1 if nobody did.
     pub(super) server: i32,
     pub(super) features: Features,
+    /// The server's own, which means nothing to the driver.
+    pub(super) mark: u64,
 }
 
 impl Info {
@@ -126,6 +136,7 @@ impl Info {
         bytes[12..16].copy_from_slice(&native32(self.device));
         bytes[16..20].copy_from_slice(&native32(self.server.cast_unsigned()));
         bytes[24..32].copy_from_slice(&native64(self.features.bits()));
+        bytes[32..40].copy_from_slice(&native64(self.mark));
         bytes
     }
 
@@ -138,6 +149,7 @@ impl Info {
             device: u32_at(bytes, 12),
             server: u32_at(bytes, 16).cast_signed(),
             features: Features::from_bits_truncate(u64_at(bytes, 24)),
+            mark: u64_at(bytes, 32),
         }
     }
 }
@@ -181,6 +193,13 @@ impl Params {
         bytes[52..56].copy_from_slice(&native32(self.max_discard_sectors));
         // One segment.
         bytes[56..58].copy_from_slice(&native16(1));
+        bytes
+    }
+
+    /// Room for a device's, which the driver wants to be told of.
+    pub(super) fn room() -> [u8; PARAMS_BYTES] {
+        let mut bytes = [0; PARAMS_BYTES];
+        bytes[..4].copy_from_slice(&native32(PARAMS_LENGTH));
         bytes
     }
 
@@ -286,6 +305,8 @@ mod tests {
         assert_eq!(control::GET_DEV_INFO, 0x8020_7502);
         assert_eq!(control::ADD_DEV, 0xc020_7504);
         assert_eq!(control::END_USER_RECOVERY, 0xc020_7511);
+        assert_eq!(control::DEL_DEV_ASYNC, 0x8020_7514);
+        assert_eq!(control::UPDATE_SIZE, 0xc020_7515);
         assert_eq!(FETCH_REQ, 0xc010_7520);
         assert_eq!(QUEUE_STRIDE, 98_304);
     }
@@ -300,6 +321,7 @@ mod tests {
             device: 7,
             server: -1,
             features: Features::USER_RECOVERY,
+            mark: 0xfedc_ba98_7654_3210,
         };
         assert_eq!(Info::decode(&info.encode()), info);
     }

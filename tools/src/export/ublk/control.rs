@@ -2,24 +2,31 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dm_core::blockdev::DevInfo;
+use dm_core::errno::Errno;
 
-use super::abi::{Attributes, Features, INFO_BYTES, Info, PARAMS_BYTES, Params, QUIESCED, control};
+use super::abi::{Attributes, DEAD, Features, INFO_BYTES, Info, Params, QUIESCED, control};
 use super::sys::Control;
-use super::{DEPTH, REQUEST_MAX, UblkError};
+use super::{DEPTH, REQUEST_MAX, UblkError, Wanted};
 
 /// How long a server that died may take to be gone.
-const GONE: Duration = Duration::from_secs(30);
+const GONE: Duration = Duration::from_secs(20);
+
+/// How long a device that was ended may take to be gone, if nobody has it open.
+const DELETED: Duration = Duration::from_secs(2);
 
 /// How often it is looked at meanwhile: the driver tells of nothing.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Sectors of a discard, at most: 2 GiB.
 const DISCARD_SECTORS: u32 = 1 << 22;
+
+/// The driver chooses the number.
+const ANY: u32 = u32::MAX;
 
 /// Whether the device was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,47 +39,69 @@ pub(super) enum Origin {
 pub(super) struct Handle {
     control: Control,
     pub(super) info: Info,
-    origin: Origin,
+    /// Its size, as its users see it.
+    pub(super) sectors: u64,
+    pub(super) origin: Origin,
 }
 
 impl Handle {
     /// Makes a device, or adopts one that lost its server.
-    pub(super) fn new(wanted: Option<u32>, device: &DevInfo) -> Result<Handle, UblkError> {
-        let mut control = Control::open().map_err(UblkError::Driver)?;
-        if let Some(number) = wanted
-            && let Some(info) = look(&mut control, number)?
-        {
-            return Handle::adopt(control, info, device);
+    pub(super) fn new(wanted: Wanted, device: &DevInfo) -> Result<Handle, UblkError> {
+        match wanted {
+            Wanted::Any => Handle::make(ANY, 0, device),
+            Wanted::Numbered(number) => match Handle::find(number)? {
+                Some(found) if found.sectors != device.size.0 => Err(UblkError::Size {
+                    was: found.sectors,
+                    is: device.size.0,
+                }),
+                Some(found) => found.adopt(),
+                None => Handle::make(number, 0, device),
+            },
+            Wanted::Marked { number, mark } => {
+                let found = number.map_or(Ok(None), |number| Handle::marked(number, mark))?;
+                match found {
+                    // Its server died before it was begun, or after it was ended.
+                    Some(mut found) if found.info.state == DEAD => found.delete(),
+                    Some(found) => return found.adopt(),
+                    None => {}
+                }
+                match Handle::make(number.unwrap_or(ANY), mark, device) {
+                    // Somebody else's has the number.
+                    Err(UblkError::Driver(error))
+                        if error.kind() == io::ErrorKind::AlreadyExists =>
+                    {
+                        Handle::make(ANY, mark, device)
+                    }
+                    other => other,
+                }
+            }
         }
-        Handle::make(control, wanted, device)
     }
 
-    fn make(
-        mut control: Control,
-        wanted: Option<u32>,
-        device: &DevInfo,
-    ) -> Result<Handle, UblkError> {
+    fn make(number: u32, mark: u64, device: &DevInfo) -> Result<Handle, UblkError> {
+        let mut control = Control::open().map_err(UblkError::Driver)?;
         let queues = thread::available_parallelism()
             .map_or(1, usize::from)
             .min(4);
-        let wanted = wanted.unwrap_or(u32::MAX);
         let asked = Info {
             queues: u16::try_from(queues).unwrap_or(1),
             depth: DEPTH,
-            state: 0,
+            state: DEAD,
             max_io_bytes: REQUEST_MAX,
-            device: wanted,
+            device: number,
             server: -1,
             features: Features::all(),
+            mark,
         };
         let mut bytes = asked.encode();
         control
-            .command(control::ADD_DEV, wanted, 0, &mut bytes)
+            .command(control::ADD_DEV, number, 0, &mut bytes)
             .map_err(UblkError::Driver)?;
         let info = Info::decode(&bytes);
         let mut handle = Handle {
             control,
             info,
+            sectors: device.size.0,
             origin: Origin::Made,
         };
         let mut params = params(device).encode();
@@ -87,20 +116,33 @@ impl Handle {
         Ok(handle)
     }
 
-    fn adopt(control: Control, info: Info, device: &DevInfo) -> Result<Handle, UblkError> {
+    /// The device of this number, if it is there and bears this mark.
+    pub(super) fn marked(number: u32, mark: u64) -> Result<Option<Handle>, UblkError> {
+        let found = Handle::find(number)?;
+        Ok(found.filter(|found| found.info.mark == mark))
+    }
+
+    /// The device of this number, if it is there.
+    fn find(number: u32) -> Result<Option<Handle>, UblkError> {
+        let mut control = Control::open().map_err(UblkError::Driver)?;
+        let Some(info) = look(&mut control, number)? else {
+            return Ok(None);
+        };
         let mut handle = Handle {
             control,
             info,
+            sectors: 0,
             origin: Origin::Adopted,
         };
-        let mut bytes = [0; PARAMS_BYTES];
-        // The driver wants to know how much there is room for.
-        bytes[..4].copy_from_slice(&params(device).encode()[..4]);
+        let mut bytes = Params::room();
         handle.command(control::GET_PARAMS, 0, &mut bytes)?;
-        let (was, is) = (Params::sectors_of(&bytes), device.size.0);
-        if was != is {
-            return Err(UblkError::Size { was, is });
-        }
+        handle.sectors = Params::sectors_of(&bytes);
+        Ok(Some(handle))
+    }
+
+    /// Takes the place of its server, once that is gone.
+    fn adopt(mut self) -> Result<Handle, UblkError> {
+        let info = self.info;
         if !info.features.contains(Features::USER_RECOVERY)
             || info.depth > DEPTH
             || info.max_io_bytes > REQUEST_MAX
@@ -110,12 +152,12 @@ impl Handle {
         }
         let end = Instant::now() + GONE;
         loop {
-            let tried = handle.command(control::START_USER_RECOVERY, 0, &mut []);
+            let tried = self.command(control::START_USER_RECOVERY, 0, &mut []);
             match tried {
                 Err(UblkError::Driver(error))
                     if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end =>
                 {
-                    let now = look(&mut handle.control, info.device)?;
+                    let now = look(&mut self.control, info.device)?;
                     if now.is_some_and(|now| now.state != QUIESCED && is_alive(now.server)) {
                         return Err(UblkError::Busy);
                     }
@@ -123,7 +165,7 @@ impl Handle {
                 }
                 other => {
                     other?;
-                    return Ok(handle);
+                    return Ok(self);
                 }
             }
         }
@@ -138,8 +180,8 @@ impl Handle {
     /// Opens the device that requests come from.
     pub(super) fn open(&self) -> Result<File, UblkError> {
         let path = PathBuf::from(format!("/dev/ublkc{}", self.info.device));
-        let open = |path: &Path| File::options().read(true).write(true).open(path);
-        open(&path).map_err(UblkError::Driver)
+        let open = File::options().read(true).write(true).open(path);
+        open.map_err(UblkError::Driver)
     }
 
     /// Lets requests come; its queues must be waiting for them.
@@ -151,14 +193,34 @@ impl Handle {
         self.command(number, std::process::id().into(), &mut [])
     }
 
+    /// Gives the device another size, if the driver can.
+    pub(super) fn resize(&mut self, sectors: u64) -> Result<(), UblkError> {
+        if !self.info.features.contains(Features::UPDATE_SIZE) {
+            let (was, is) = (self.sectors, sectors);
+            return Err(UblkError::Size { was, is });
+        }
+        self.command(control::UPDATE_SIZE, sectors, &mut [])?;
+        self.sectors = sectors;
+        Ok(())
+    }
+
     /// Ends the device for its users, once the requests under way are answered.
     pub(super) fn stop(&mut self) -> Result<(), UblkError> {
         self.command(control::STOP_DEV, 0, &mut [])
     }
 
-    /// Takes the device out of the system, after its queues are closed.
+    /// Takes the device out of the system, after its queues are closed. Where somebody still has it
+    /// open, the driver does so later.
     pub(super) fn delete(&mut self) {
-        if let Err(error) = self.command(control::DEL_DEV, 0, &mut []) {
+        let begun = self.command(control::DEL_DEV_ASYNC, 0, &mut []);
+        if begun.is_ok() {
+            let end = Instant::now() + DELETED;
+            while Instant::now() < end
+                && matches!(look(&mut self.control, self.info.device), Ok(Some(_)))
+            {
+                thread::sleep(LOOK);
+            }
+        } else if let Err(error) = self.command(control::DEL_DEV, 0, &mut []) {
             tracing::warn!(%error, "a ublk device stays");
         }
     }
@@ -169,7 +231,7 @@ fn look(control: &mut Control, number: u32) -> Result<Option<Info>, UblkError> {
     let mut bytes = [0; INFO_BYTES];
     match control.command(control::GET_DEV_INFO, number, 0, &mut bytes) {
         Ok(()) => Ok(Some(Info::decode(&bytes))),
-        Err(error) if error.raw_os_error() == Some(NO_DEVICE) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ENODEV.linux()) => Ok(None),
         Err(error) => Err(UblkError::Driver(error)),
     }
 }
@@ -182,8 +244,6 @@ fn is_alive(process: i32) -> bool {
         .and_then(|(_, rest)| rest.trim_start().chars().next());
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
-
-const NO_DEVICE: i32 = dm_core::errno::Errno::ENODEV.linux();
 
 fn params(device: &DevInfo) -> Params {
     let limits = &device.limits;

@@ -3,6 +3,7 @@
 use std::io;
 use std::mem;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -24,8 +25,18 @@ struct Done {
     own: thread::ThreadId,
 }
 
-/// Serves a queue until the device ends.
-pub(super) fn serve(mut queue: Queue, depth: u16, device: &dyn BlockDev) -> io::Result<()> {
+/// Serves a queue until the device ends. Once it is `left`, requests get no answer any more: the
+/// driver has them until another server comes.
+pub(super) fn serve(
+    mut queue: Queue,
+    depth: u16,
+    device: &dyn BlockDev,
+    left: &AtomicBool,
+) -> io::Result<()> {
+    let commit = |queue: &mut Queue, tag, result| match left.load(Ordering::SeqCst) {
+        true => Ok(()),
+        false => queue.commit(tag, result),
+    };
     let done = Arc::new(Done {
         list: Mutex::default(),
         waker: queue.waker()?,
@@ -45,7 +56,7 @@ pub(super) fn serve(mut queue: Queue, depth: u16, device: &dyn BlockDev) -> io::
             };
             let request = queue.descriptor(tag);
             match at_once(&mut queue, tag, &request, device) {
-                Some(result) => queue.commit(tag, result)?,
+                Some(result) => commit(&mut queue, tag, result)?,
                 None => {
                     away += 1;
                     hand_on(&mut queue, tag, &request, device, &done);
@@ -55,7 +66,7 @@ pub(super) fn serve(mut queue: Queue, depth: u16, device: &dyn BlockDev) -> io::
         for (tag, io, result) in done.take() {
             away -= 1;
             let result = finish(queue.buffer(tag), &io, result);
-            queue.commit(tag, result)?;
+            commit(&mut queue, tag, result)?;
         }
     }
     Ok(())
