@@ -274,7 +274,7 @@ fn ublk() -> Finding {
     match Path::new("/dev/ublk-control").exists() {
         true => Finding::new("ublk", State::Fine, "/dev/ublk-control is there"),
         false => Finding::new("ublk", State::Note, "/dev/ublk-control is not there")
-            .remedy("as root on Linux 6.0 or newer: modprobe ublk_drv; NBD works without it"),
+            .remedy("as root on Linux 6.4 or newer: modprobe ublk_drv; NBD works without it"),
     }
 }
 

@@ -152,11 +152,9 @@ pub(crate) fn device_outlives_its_daemon() -> Result<(), String> {
     refused(&["detach", "vol0"], "/dev/ublkb0 is mounted")?;
     refused(&["daemon", "--stop"], "/dev/ublkb0 is mounted")?;
     under_load(&daemon)?;
-    // Another daemon in its place, while it is mounted.
-    dmctl(&["daemon", "--stop", "--hold"])?;
-    dmctl(&["daemon", "--restore"])?;
     run(&format!("umount {MOUNTED}"))?;
     run(&format!("e2fsck -f -n {node}"))?;
+    forced_detach_is_like_a_pulled_plug(node)?;
     let more = format!("0 {} linear {FILE} 8", SECTORS + 8);
     dmctl(&["load", "vol0", "--table", &more])?;
     dmctl(&["resume", "vol0"])?;
@@ -220,12 +218,35 @@ fn under_load(daemon: &Daemon) -> Result<(), String> {
         daemon.die()?;
         let ended = load.try_wait().map_err(|error| error.to_string())?;
         equal("fio's end without a daemon", &format!("{ended:?}"), "None")?;
+        dmctl(&["daemon", "--restore"])?;
+        // Another daemon in its place, in order.
+        busy(&mut load)?;
+        dmctl(&["daemon", "--stop", "--hold"])?;
+        equal(
+            "the block device",
+            &is_there("/dev/ublkb0").to_string(),
+            "true",
+        )?;
         dmctl(&["daemon", "--restore"]).map(drop)
     };
     let done = meanwhile();
     let status = load.wait().map_err(|error| error.to_string())?;
     done?;
     equal("fio's end", &status.to_string(), "exit status: 0")
+}
+
+/// A file system whose block device is taken away fails, and is whole when it comes back.
+fn forced_detach_is_like_a_pulled_plug(node: &str) -> Result<(), String> {
+    run(&format!("mount -t ext4 {node} {MOUNTED}"))?;
+    write(&format!("{MOUNTED}/last"), b"not written out yet")?;
+    dmctl(&["detach", "--force", "vol0"])?;
+    let read = fs::read(format!("{MOUNTED}/verify")).is_ok();
+    run(&format!("umount {MOUNTED}"))?;
+    equal("a read without a device", &read.to_string(), "false")?;
+    dmctl(&["attach", "vol0"])?;
+    run(&format!("mount -t ext4 {node} {MOUNTED}"))?;
+    run(&format!("umount {MOUNTED}"))?;
+    run(&format!("e2fsck -f -n {node}")).map(drop)
 }
 
 /// A device whose key is in no journal has its block device again once it has its table; who reads

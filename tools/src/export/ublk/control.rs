@@ -96,7 +96,15 @@ impl Handle {
         let mut bytes = asked.encode();
         control
             .command(control::ADD_DEV, number, 0, &mut bytes)
-            .map_err(UblkError::Driver)?;
+            .map_err(|error| match error.kind() {
+                // Who may not, can not even open the control device.
+                io::ErrorKind::PermissionDenied => UblkError::Other(
+                    "the driver makes no more devices than \
+                     /sys/module/ublk_drv/parameters/ublks_max says"
+                        .into(),
+                ),
+                _ => UblkError::Driver(error),
+            })?;
         let info = Info::decode(&bytes);
         let mut handle = Handle {
             control,
