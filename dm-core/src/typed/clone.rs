@@ -117,8 +117,8 @@ impl Params {
 impl Text for Params {
     fn read(reader: &mut Reader<'_>) -> Result<Params, ParamError> {
         let metadata = reader.device("metadata device")?;
-        let destination = reader.device("destination")?;
-        let source = reader.device("source")?;
+        let destination = reader.whole("destination")?;
+        let source = reader.whole("source")?;
         let word = reader.word("region size")?;
         let region: u64 = number_in(&word, "region size", 8..=2_097_152)?;
         if !region.is_power_of_two() {

@@ -31,6 +31,12 @@ const TARGETS: &[&str] = &[
     "zero",
 ];
 
+/// Whether this kernel is a program of the host's, as fast as the host: then more is tried each time.
+pub(crate) fn is_a_program() -> bool {
+    let processors = std::fs::read_to_string("/proc/cpuinfo");
+    processors.is_ok_and(|text| text.contains("User Mode Linux"))
+}
+
 /// Whether verity was built with Reed-Solomon codes, as on every machine but user-mode Linux.
 pub(crate) fn has_codes() -> bool {
     Path::new("/sys/module/reed_solomon").is_dir()

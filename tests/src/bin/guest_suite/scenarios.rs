@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use dm_tests::scenario::{SCENARIOS, Step, play_on_engine, play_on_kernel, random_steps, shrink};
 
+use crate::kernel::is_a_program;
+
 /// Seeds of random scripts, and the steps of each. The variable asks for others, as `FROM..TO`.
 const SEEDS: Range<u64> = 0..12;
+const SEEDS_OF_A_PROGRAM: Range<u64> = 0..40;
 const STEPS: usize = 100;
 const MORE_SEEDS: &str = "DM_SCENARIO_SEEDS";
 
@@ -133,7 +136,10 @@ pub(crate) fn random_scripts_agree() -> Result<(), String> {
 
 fn seeds() -> Result<Range<u64>, String> {
     let Ok(text) = std::env::var(MORE_SEEDS) else {
-        return Ok(SEEDS);
+        return Ok(match is_a_program() {
+            true => SEEDS_OF_A_PROGRAM,
+            false => SEEDS,
+        });
     };
     let range = text.split_once("..").and_then(|(from, to)| {
         let (from, to) = (from.parse().ok()?, to.parse().ok()?);

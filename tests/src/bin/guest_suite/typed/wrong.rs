@@ -9,6 +9,7 @@ use dm_core::version::Version;
 use super::rows;
 use super::sets::{self, FILES, Set};
 use super::{Below, Device, Ground, Kernel, check, is_asked, line, wipe};
+use crate::kernel::is_a_program;
 
 /// The least that a target has.
 const LEAST: usize = 20;
@@ -145,9 +146,9 @@ fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Res
     let good = told(&sets.good);
     let made = good.iter().filter(|set| set.vary);
     let made: Vec<Set> = made.flat_map(sets::variations).collect();
-    let each = match std::env::var_os("DM_TYPED_ALL") {
-        None => made.len().div_ceil(MADE).max(1),
-        Some(_) => 1,
+    let each = match std::env::var_os("DM_TYPED_ALL").is_some() || is_a_program() {
+        true => 1,
+        false => made.len().div_ceil(MADE).max(1),
     };
     let made = made.into_iter().step_by(each);
     let mut seen = BTreeSet::new();
