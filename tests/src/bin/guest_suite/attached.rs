@@ -1,4 +1,5 @@
-//! The daemon's devices as block devices of this kernel.
+//! The daemon's devices as block devices of this kernel. `DM_KILLS=10` kills the daemon so often under
+//! load, and not once.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -183,9 +184,14 @@ pub(crate) fn device_outlives_its_daemon() -> Result<(), String> {
 
 /// What fio reads in a file of the mounted file system is what it wrote, whatever happens meanwhile.
 fn under_load(daemon: &Daemon) -> Result<(), String> {
+    let kills = std::env::var("DM_KILLS").ok();
+    let kills: u64 = kills.and_then(|kills| kills.parse().ok()).unwrap_or(1);
+    let loops = 1 + kills / 3;
+    // It thinks, so that there is time for all of it however fast the guest is.
     let verify = format!(
         "--name=verify --filename={MOUNTED}/verify --direct=1 --rw=randrw --bsrange=4k-64k --size=12M \
-         --verify=crc32c --verify_fatal=1 --verify_state_save=0 --ioengine=libaio --iodepth=16 \
+         --loops={loops} --thinktime=20ms --thinktime_blocks=4 --verify=crc32c --verify_fatal=1 \
+         --verify_state_save=0 --ioengine=libaio --iodepth=16 \
          --thread --output=/dev/null"
     );
     let mut load = Command::new("fio");
@@ -214,11 +220,14 @@ fn under_load(daemon: &Daemon) -> Result<(), String> {
         );
         dmctl(&["load", "vol0", "--table", &halves])?;
         dmctl(&["resume", "vol0"])?;
-        busy(&mut load)?;
-        daemon.die()?;
-        let ended = load.try_wait().map_err(|error| error.to_string())?;
-        equal("fio's end without a daemon", &format!("{ended:?}"), "None")?;
-        dmctl(&["daemon", "--restore"])?;
+        for kill in 0..kills {
+            busy(&mut load)?;
+            thread::sleep(Duration::from_millis(kill * 7));
+            daemon.die()?;
+            let ended = load.try_wait().map_err(|error| error.to_string())?;
+            equal("fio's end without a daemon", &format!("{ended:?}"), "None")?;
+            dmctl(&["daemon", "--restore"])?;
+        }
         // Another daemon in its place, in order.
         busy(&mut load)?;
         dmctl(&["daemon", "--stop", "--hold"])?;
