@@ -8,7 +8,7 @@ test:
 quickstart:
     cargo run --release -- quickstart
 
-# A shell in a guest: just guest 6.1, or just guest 6.12 arm64
+# A shell in a guest: just guest 6.12, just guest 6.12 arm64, or just guest 6.1 um, which is ready at once
 guest *KERNEL:
     tests/vm/shell {{KERNEL}}
 
