@@ -55,15 +55,56 @@ impl Mode {
             _ => Mode::Auto,
         }
     }
+
+    /// Writes a name or a uuid for the driver.
+    ///
+    /// # Errors
+    /// [`MangleError`] for a name of which one can not tell whether it is written so already.
+    pub fn write(self, name: &str) -> Result<Cow<'_, str>, MangleError> {
+        match self {
+            Mode::None => Ok(name.into()),
+            Mode::Auto => mangle(name),
+            Mode::Hex => Ok(hex(name)),
+        }
+    }
+
+    /// Writes a name that the driver has as this mode has it.
+    ///
+    /// # Errors
+    /// [`MangleError`] for a name of which one can not tell how it is meant.
+    pub fn renew(self, name: &str) -> Result<Cow<'_, str>, MangleError> {
+        match self {
+            Mode::None => Ok(unmangle(name.as_bytes()).into()),
+            Mode::Auto => mangle(name),
+            // There a backslash is always written.
+            Mode::Hex => match spelling(name.as_bytes()) {
+                Spelling::Twice => Ok(name.into()),
+                _ => mangle(name),
+            },
+        }
+    }
+
+    /// Whether the driver can have this name from somebody with the same mode.
+    ///
+    /// # Errors
+    /// [`MangleError`] if it can not.
+    pub fn check(self, name: &str) -> Result<(), MangleError> {
+        let bytes = name.as_bytes();
+        let name = || name.into();
+        match self {
+            Mode::None => Ok(()),
+            Mode::Auto if spelling(bytes) == Spelling::Twice => {
+                Err(MangleError::Twice { name: name() })
+            }
+            _ if bytes.iter().all(|byte| stays(*byte) || *byte == b'\\') => Ok(()),
+            _ => Err(MangleError::Unwritten { name: name() }),
+        }
+    }
 }
 
 /// Writes a name or a uuid for the driver, in the process's mode.
 pub(crate) fn write(name: &str) -> Result<Cow<'_, str>, MangleError> {
-    match Mode::now() {
-        Mode::None => Ok(name.into()),
-        Mode::Auto => mangle(name),
-        Mode::Hex => Ok(hex(name)),
-    }
+    Mode::now().write(name)
 }
 
 /// Reads a name or a uuid of the driver's, in the process's mode.
@@ -97,31 +138,49 @@ const CODE: usize = 4;
 #[non_exhaustive]
 pub enum MangleError {
     /// Some characters are written as `\xNN`, and others that should be are not.
-    #[error("{name:?} mixes characters written as \\xNN with others that must be written so")]
+    #[error(
+        "{name:?} contains mixed mangled and unmangled characters: some are written as \\xNN, and others that must be are not"
+    )]
     Mixed {
         /// The name.
         name: String,
     },
     /// A `\xNN` is itself written as `\x5cxNN`.
-    #[error("{name:?} has a \\xNN whose backslash is itself written as \\x5c")]
+    #[error(
+        "{name:?} seems to be mangled more than once: it has a \\xNN whose backslash is itself written as \\x5c"
+    )]
     Twice {
+        /// The name.
+        name: String,
+    },
+    /// The driver has it with characters that must be written as `\xNN`.
+    #[error("{name:?} should be mangled but it contains blacklisted characters")]
+    Unwritten {
         /// The name.
         name: String,
     },
 }
 
-/// Writes a name or a uuid as the driver has it.
-///
-/// # Errors
-/// [`MangleError`] for a name of which one can not tell whether it is written so already.
-pub fn mangle(name: &str) -> Result<Cow<'_, str>, MangleError> {
-    let bytes = name.as_bytes();
+/// How a name is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// With nothing left to be written as `\xNN`.
+    Right,
+    /// With nothing written so that has to be.
+    Plain,
+    /// Half and half.
+    Mixed,
+    /// With a `\xNN` that is written so again.
+    Twice,
+}
+
+fn spelling(bytes: &[u8]) -> Spelling {
     let (mut coded, mut plain) = (false, false);
     let mut at = 0;
     while at < bytes.len() {
         if let Some(byte) = code(&bytes[at..]) {
             if byte == b'\\' && bytes.get(at + CODE) == Some(&b'x') {
-                return Err(MangleError::Twice { name: name.into() });
+                return Spelling::Twice;
             }
             coded = true;
             at += CODE;
@@ -131,9 +190,22 @@ pub fn mangle(name: &str) -> Result<Cow<'_, str>, MangleError> {
         }
     }
     match (coded, plain) {
-        (_, false) => Ok(name.into()),
-        (true, true) => Err(MangleError::Mixed { name: name.into() }),
-        (false, true) => Ok(hex(name)),
+        (_, false) => Spelling::Right,
+        (true, true) => Spelling::Mixed,
+        (false, true) => Spelling::Plain,
+    }
+}
+
+/// Writes a name or a uuid as the driver has it.
+///
+/// # Errors
+/// [`MangleError`] for a name of which one can not tell whether it is written so already.
+pub fn mangle(name: &str) -> Result<Cow<'_, str>, MangleError> {
+    match spelling(name.as_bytes()) {
+        Spelling::Right => Ok(name.into()),
+        Spelling::Plain => Ok(hex(name)),
+        Spelling::Mixed => Err(MangleError::Mixed { name: name.into() }),
+        Spelling::Twice => Err(MangleError::Twice { name: name.into() }),
     }
 }
 
@@ -234,6 +306,29 @@ mod tests {
             Err(MangleError::Twice { .. })
         ));
         assert_eq!(mangle(r"a\x5c20b").unwrap(), r"a\x5c20b");
+    }
+
+    #[test]
+    fn drivers_name_is_checked_and_written_anew_as_the_mode_has_it() {
+        let twice = r"a\x5cx20b";
+        for (mode, name, renewed, fits) in [
+            (Mode::None, "a b", Some("a b"), true),
+            (Mode::None, r"a b\x20c", Some("a b c"), true),
+            (Mode::None, twice, Some(r"a\x20b"), true),
+            (Mode::Auto, "a b", Some(r"a\x20b"), false),
+            (Mode::Auto, r"a\x20b", Some(r"a\x20b"), true),
+            (Mode::Auto, r"a b\x20c", None, false),
+            (Mode::Auto, twice, None, false),
+            (Mode::Hex, "a b", Some(r"a\x20b"), false),
+            (Mode::Hex, r"a b\x20c", None, false),
+            (Mode::Hex, twice, Some(twice), true),
+        ] {
+            let said = mode.renew(name).ok();
+            assert_eq!(said.as_deref(), renewed, "{mode:?} {name}");
+            assert_eq!(mode.check(name).is_ok(), fits, "{mode:?} {name}");
+        }
+        let unwritten = Mode::Auto.check(r"a b\x20c");
+        assert!(matches!(unwritten, Err(MangleError::Unwritten { .. })));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::path::Path;
 use clap::Args;
 use dm_core::command::{DeviceEntry, DeviceInfo, Slot};
 use dm_core::devid::{DevId, DevNo};
-use dm_core::error::ErrorKind;
+use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::{DmName, DmUuid};
 use dm_linux::devdir;
-use dm_linux::mangle::mangle;
+use dm_linux::mangle::{Mode, mangle};
 use rustix::fs::{self, FileType};
 use serde_json::Value;
 
@@ -230,17 +230,35 @@ pub(super) fn name(text: &str) -> Result<DmName, Failure> {
 
 /// Reads which device is meant: its name, or the path of any node that a kernel's device has.
 pub(super) fn device(session: &Session, text: &str) -> Result<DevId, Failure> {
-    let named = of_node(text).is_some() || !text.starts_with('/');
-    if named || *session.place()? != Place::Kernel {
+    if !text.starts_with('/') || *session.place()? != Place::Kernel {
         return name(text).map(DevId::from);
     }
-    let node = fs::stat(text)
-        .map_err(|error| Failure::io("find", Path::new(text), &io::Error::from(error)))?;
+    let node = node(text);
+    let Some(said) = of_node(text) else {
+        return node.map(DevId::from);
+    };
+    // A node has the name that the driver has, which may be another one than this mode would write.
+    let right = Mode::now().write(said).is_ok_and(|right| right == said);
+    match node {
+        Ok(number) if !right => {
+            let fits = Mode::now().check(said).map_err(DmError::from);
+            let hint = "--manglename none takes names as they are; dmctl mangle writes them anew";
+            fits.map_err(|error| Failure::from(error).hint(hint))?;
+            Ok(number.into())
+        }
+        _ => name(text).map(DevId::from),
+    }
+}
+
+/// The device that a path leads to.
+fn node(path: &str) -> Result<DevNo, Failure> {
+    let node = fs::stat(path)
+        .map_err(|error| Failure::io("find", Path::new(path), &io::Error::from(error)))?;
     if FileType::from_raw_mode(node.st_mode) != FileType::BlockDevice {
-        return Err(Failure::usage(format!("{text:?} is no block device")));
+        return Err(Failure::usage(format!("{path:?} is no block device")));
     }
     let (major, minor) = (fs::major(node.st_rdev), fs::minor(node.st_rdev));
-    Ok(DevNo { major, minor }.into())
+    Ok(DevNo { major, minor })
 }
 
 /// Does something to each device, to the end even if it fails for some.

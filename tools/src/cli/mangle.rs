@@ -4,7 +4,7 @@ use clap::Args;
 use dm_core::command::{DeviceInfo, Slot};
 use dm_core::error::{DmError, ErrorKind};
 use dm_core::names::DmName;
-use dm_linux::mangle::{Mode, mangle, unmangle};
+use dm_linux::mangle::Mode;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -63,9 +63,5 @@ fn uuid_of(info: &DeviceInfo) -> &str {
 
 /// A name as that mode writes it.
 fn written(name: &str, mode: Mode) -> Result<String, Failure> {
-    match mode {
-        Mode::None => Ok(unmangle(name.as_bytes())),
-        // One that is written so already stays, in both.
-        _ => Ok(mangle(name).map_err(DmError::from)?.into_owned()),
-    }
+    Ok(mode.renew(name).map_err(DmError::from)?.into_owned())
 }

@@ -5,8 +5,9 @@
 
 use dm_core::command::DeviceInfo;
 use dm_core::devid::DevNo;
+use dm_core::error::DmError;
 use dm_core::flags::DeviceFlags;
-use dm_linux::mangle::{Mode, mangle, unmangle};
+use dm_linux::mangle::{MangleError, Mode, mangle, unmangle};
 
 use crate::failure::Failure;
 use crate::stack::{Device, block_name};
@@ -19,10 +20,10 @@ use super::object::{LvmName, Object};
 /// The fields, in the order of help and of `all`.
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
-    field(Group::Name, Kind::Text, "Name", 16, "name", "Name of mapped device.", |o| name(o, str::to_owned)),
+    field(Group::Name, Kind::Text, "Name", 16, "name", "Name of mapped device.", |o| name(o, as_it_is)),
     field(Group::Name, Kind::Text, "MangledName", 16, "mangled_name", "Mangled name of mapped device.", |o| name(o, mangled)),
     field(Group::Name, Kind::Text, "UnmangledName", 16, "unmangled_name", "Unmangled name of mapped device.", |o| name(o, unmangled)),
-    field(Group::Name, Kind::Text, "UUID", 32, "uuid", "Unique (optional) identifier for mapped device.", |o| uuid(o, str::to_owned)),
+    field(Group::Name, Kind::Text, "UUID", 32, "uuid", "Unique (optional) identifier for mapped device.", |o| uuid(o, as_it_is)),
     field(Group::Name, Kind::Text, "MangledUUID", 32, "mangled_uuid", "Mangled unique (optional) identifier for mapped device.", |o| uuid(o, mangled)),
     field(Group::Name, Kind::Text, "UnmangledUUID", 32, "unmangled_uuid", "Unmangled unique (optional) identifier for mapped device.", |o| uuid(o, unmangled)),
     field(Group::Name, Kind::Number, "RAhead", 6, "read_ahead", "Read ahead value.", |o| Ok(Cell::number(o.read_ahead.map_or(0, |it| it.0)))),
@@ -128,34 +129,49 @@ const fn field(
     }
 }
 
-fn name(object: &Object<'_>, write: fn(&str) -> String) -> Result<Cell, Failure> {
-    text(object, |info| write(info.name.as_str()))
+/// How a name or a uuid is shown.
+type Write = fn(&str) -> Result<String, MangleError>;
+
+fn name(object: &Object<'_>, write: Write) -> Result<Cell, Failure> {
+    named(object.info.map(|info| info.name.as_str()), write)
 }
 
-fn uuid(object: &Object<'_>, write: fn(&str) -> String) -> Result<Cell, Failure> {
-    text(object, |info| {
-        info.uuid
-            .as_ref()
-            .map(|uuid| write(uuid.as_str()))
-            .unwrap_or_default()
-    })
+fn uuid(object: &Object<'_>, write: Write) -> Result<Cell, Failure> {
+    let uuid = object.info.and_then(|info| info.uuid.as_ref());
+    named(uuid.map(|uuid| uuid.as_str()), write)
 }
 
-/// A name as Linux's driver has it.
-fn mangled(name: &str) -> String {
-    match mangle(name) {
-        Ok(mangled) => mangled.into_owned(),
+fn named(name: Option<&str>, write: Write) -> Result<Cell, Failure> {
+    let written = name.map(write).transpose().map_err(DmError::from)?;
+    Ok(Cell::text(written.unwrap_or_default()))
+}
+
+/// A name as Linux's driver has it, or is to have it.
+fn mangled(name: &str) -> Result<String, MangleError> {
+    let mode = Mode::now();
+    let written = match mode {
+        Mode::None => mangle(name),
+        mode => mode.write(name),
+    };
+    match written {
+        Ok(mangled) => Ok(mangled.into_owned()),
+        Err(error @ MangleError::Mixed { .. }) if mode == Mode::None => Err(error),
         // It came from the driver like this.
-        Err(_) => name.to_owned(),
+        Err(_) => Ok(name.to_owned()),
     }
 }
 
+/// A name as it was read.
+fn as_it_is(name: &str) -> Result<String, MangleError> {
+    Ok(name.to_owned())
+}
+
 /// A name as it is meant.
-fn unmangled(name: &str) -> String {
+fn unmangled(name: &str) -> Result<String, MangleError> {
     match Mode::now() {
         // It was read as the driver has it.
-        Mode::None => unmangle(name.as_bytes()),
-        _ => name.to_owned(),
+        Mode::None => Ok(unmangle(name.as_bytes())),
+        _ => as_it_is(name),
     }
 }
 
