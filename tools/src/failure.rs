@@ -107,6 +107,14 @@ impl Failure {
         self.0.hints.is_empty()
     }
 
+    /// Whether a look at a device found none.
+    pub(crate) fn misses_device(&self) -> bool {
+        let DmError { kind, context, .. } = &self.0.error;
+        *kind == ErrorKind::NotFound
+            && context.device.is_some()
+            && matches!(context.command, Some("info" | "status"))
+    }
+
     /// Whether the command line is wrong.
     pub(crate) fn is_usage(&self) -> bool {
         self.0.usage

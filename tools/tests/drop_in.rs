@@ -30,7 +30,7 @@ fn dmsetup_ends_with_0_or_1_and_says_that_it_failed() {
     assert_eq!(missing.code, Some(1));
     assert_eq!(
         missing.stderr,
-        "dmsetup: info missing: no such device\nCommand failed.\n"
+        "dmsetup: info missing: no such device\nDevice does not exist.\nCommand failed.\n"
     );
     let unknown = called(&home, "dmsetup", &["--nosuch", "ls"]);
     assert_eq!(unknown.code, Some(1));

@@ -179,7 +179,11 @@ fn finish(
         talk(&line);
     }
     match (failure, written) {
-        (Some(_), _) if personality != Personality::Own => {
+        (Some(failure), _) if personality != Personality::Own => {
+            if failure.misses_device() {
+                // dmsetup's own words, which scripts look for.
+                talk("Device does not exist.");
+            }
             talk("Command failed.");
             ExitCode::FAILURE
         }
