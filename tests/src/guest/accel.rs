@@ -30,8 +30,8 @@ pub enum Accel {
 }
 
 impl Accel {
-    /// Chooses: none for user-mode Linux, translation for another processor than the host's; else what `DM_GUEST_ACCEL`
-    /// (`kvm` or `tcg`) says, else what is remembered, else what a probe finds.
+    /// Chooses: none for user-mode Linux, translation for another processor than the host's; else what
+    /// `DM_GUEST_ACCEL` (`kvm` or `tcg`) says, else what is remembered, else what a probe finds.
     ///
     /// # Errors
     /// If `DM_GUEST_ACCEL` says something else, or the outcome can not be kept.

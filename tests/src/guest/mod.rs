@@ -1,4 +1,4 @@
-//! A real kernel in QEMU: one boot, many named checks.
+//! A real kernel, in QEMU or as a program: one boot, many named checks.
 //!
 //! ```no_run
 //! use dm_tests::guest::{Guest, Kernel};
@@ -15,7 +15,7 @@
 //! `tests/vm/build` makes QEMU, kernel and initramfs from Debian's packages ([`image`]). The checks
 //! are functions of the program `guest_suite`, which the guest's init starts; it obeys lines on
 //! the serial console and answers through the kernel's log ([`protocol`]). [`machine`] owns the
-//! QEMU process, [`console`] what it said, [`ledger`] the account of results, [`accel`] the choice
+//! guest's process, [`console`] what it said, [`ledger`] the account of results, [`accel`] the choice
 //! between KVM and software emulation.
 //!
 //! # To add a check

@@ -37,9 +37,9 @@ pub(crate) fn is_a_program() -> bool {
     processors.is_ok_and(|text| text.contains("User Mode Linux"))
 }
 
-/// Whether verity was built with Reed-Solomon codes, as on every machine but user-mode Linux.
+/// Whether verity was built with Reed-Solomon codes, as for every machine but user-mode Linux.
 pub(crate) fn has_codes() -> bool {
-    Path::new("/sys/module/reed_solomon").is_dir()
+    !is_a_program()
 }
 
 /// The driver answers, with the interface's major version 4.

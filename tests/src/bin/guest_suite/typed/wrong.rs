@@ -28,8 +28,10 @@ const TAKEN: &[(&str, &str)] = &[
     ("unstriped", "2 256 2 8:0 0"),
 ];
 
-/// What Linux 6.1.176 takes, and 6.1.192 refuses.
-const TAKEN_BEFORE: &str = "can not be merged";
+/// Whether a kernel takes what is refused for that reason: Linux 6.1.176 does, and 6.1.192 does not.
+fn took_it_before(kernel: &Kernel, reason: &str) -> bool {
+    kernel.series == (6, 1) && reason.contains("can not be merged")
+}
 
 /// What a kernel alone knows. All else that it refuses, we refuse.
 const ALONE: &[(&str, &str)] = &[
@@ -58,7 +60,7 @@ pub(crate) fn kernel_refuses_what_we_refuse() -> Result<(), String> {
             .replace("8:1 ", "1:1 ");
         match device.load(&line(target, 65_536, &params)?) {
             Err(_) => refused += 1,
-            Ok(()) if kernel.series == (6, 1) && said.contains(TAKEN_BEFORE) => {}
+            Ok(()) if took_it_before(&kernel, said) => {}
             Ok(()) => taken.push(format!("{target} {params} ({said})")),
         }
     }
@@ -174,8 +176,7 @@ fn compare(kernel: &Kernel, kind: &Kind, text: &str, counts: &mut Counts) -> Res
             (Err(_), Err(_)) => counts.both += 1,
             (Err(_), Ok(())) if taken.iter().any(|taken| taken.params == set.params) => {}
             (Err(error), Ok(())) if loses_bits(&error) => counts.wide += 1,
-            (Err(error), Ok(()))
-                if kernel.series == (6, 1) && error.to_string().contains(TAKEN_BEFORE) => {}
+            (Err(error), Ok(())) if took_it_before(kernel, &error.to_string()) => {}
             (Err(error), Ok(())) => counts
                 .ours
                 .push(format!("the kernel takes {name} ({error})")),
